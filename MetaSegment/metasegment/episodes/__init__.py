@@ -1,0 +1,1 @@
+"""Where training tasks come from: labelled volumes, supervoxels and synthetic anatomy."""

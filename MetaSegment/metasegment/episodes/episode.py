@@ -1,0 +1,130 @@
+"""One training task, made exactly as the product makes its input: sample, annotate, box, grid, prompts.
+
+What the network sees comes from the annotated slices alone; what it is scored on excludes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import avg_pool3d
+
+from ..prompts import Prompt, Scene, make_channels, make_prompt, structure_box
+from ..roi import Box, Grid, cell_count, grown, resample, working_grid
+from . import sources
+from .bank import Bank
+from .chance import choose, happens, integer, uniform
+from .slices import STRUCTURE, annotate
+
+#: Border cells count this much more than others.
+BORDER_WEIGHT = 2.0
+#: Cells along an edge of a tile of a finer grid.
+TILE_EDGE = 48
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Shares of the task sources; they need not sum to one."""
+
+    labelled: float = 0.45
+    supervoxels: float = 0.25
+    brain_maps: float = 0.12
+    procedural: float = 0.18
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A task: `channels` (8, k, j, i), `target` (k, j, i) 0…1, `weight` (k, j, i), 0 on annotated cells.
+
+    For a tile of a larger ROI, `overview` holds the channels of the whole ROI and `window` the tile in its cells: the
+    answer on the overview is the tile's previous answer.
+    """
+
+    channels: Tensor
+    target: Tensor
+    weight: Tensor
+    source: str
+    overview: Tensor | None = None
+    window: Grid | None = None
+
+
+def make_episode(bank: Bank, mixture: Mixture, seed: int, index: int, device: str = "cpu") -> Episode:
+    """The `index`-th episode of the endless sequence that belongs to a seed."""
+    for attempt in range(100):
+        generator = Generator(device=device).manual_seed((seed * 1_000_003 + index) * 101 + attempt)
+        episode = _attempt(bank, mixture, generator)
+        if episode is not None:
+            return episode
+    raise RuntimeError(f"no usable episode after 100 attempts (seed {seed}, index {index})")
+
+
+def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | None:
+    as_tile = happens(generator, 0.25)
+    cells = round(uniform(generator, 72, 92) if as_tile else uniform(generator, 44, 76)) ** 3
+    source, sample = _draw(bank, mixture, cells, generator)
+    if not sample.usable:
+        return None
+    scene = Scene(sample.image, annotate(sample.mask, generator), sample.spacing)
+    box = structure_box(scene.labels, STRUCTURE, scene.spacing)
+    if box is None:
+        return None
+    box = _jittered(box, sample.mask.shape, generator)
+    limit = round(uniform(generator, 28, 36) if as_tile else uniform(generator, 30, 58)) ** 3
+    grid = working_grid(box, scene.spacing, limit)
+    prompt = make_prompt(scene, STRUCTURE, grid)
+    channels = make_channels(scene, STRUCTURE, prompt, grid)
+    if not as_tile:
+        return _scored(channels, sample, grid, source)
+    tile = _tile(sample, grid, generator)
+    fine = make_channels(scene, STRUCTURE, prompt, tile)
+    scored = _scored(fine, sample, tile, source)
+    return Episode(scored.channels, scored.target, scored.weight, source, channels, tile.within(grid))
+
+
+def _draw(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> tuple[str, sources.Sample]:
+    names = ("labelled", "supervoxels", "brain_maps", "procedural")
+    source = choose(generator, names, (mixture.labelled, mixture.supervoxels, mixture.brain_maps, mixture.procedural))
+    if source == "labelled":
+        return source, sources.labelled(bank, cells, generator)
+    if source == "supervoxels":
+        return source, sources.supervoxels(bank, cells, generator)
+    if source == "brain_maps":
+        return source, sources.brain_map(bank, cells, generator)
+    return source, sources.procedural(cells, generator)
+
+
+def _jittered(box: Box, shape: tuple[int, ...], generator: Generator) -> Box:
+    """The box, sometimes grown along an axis as the product does when a mask touches its faces."""
+    for axis in range(3):
+        if happens(generator, 0.25):
+            faces = [(a == axis, a == axis) for a in range(3)]
+            box = grown(box, faces, uniform(generator, 1.0, 1.8), shape)
+    return box
+
+
+def _tile(sample: sources.Sample, grid: Grid, generator: Generator) -> Grid:
+    """A finer part of a grid around a random voxel of the structure."""
+    inside = sample.mask.nonzero()
+    centre = inside[integer(generator, 0, len(inside) - 1)].tolist()
+    fineness = uniform(generator, 0.4, 0.8)
+    cell = [max(1.0, fineness * step) for step in grid.step]
+    starts, stops, shape = [], [], []
+    for axis in range(3):
+        low, high = grid.box.start[axis], grid.box.stop[axis]
+        length = min(TILE_EDGE * cell[axis], high - low)
+        start = min(max(low, centre[axis] - length / 2), high - length)
+        starts.append(start)
+        stops.append(start + length)
+        shape.append(cell_count(length / cell[axis]))
+    return Grid(Box((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2])), (shape[0], shape[1], shape[2]))
+
+
+def _scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) -> Episode:
+    target = resample(sample.mask, grid)
+    annotated = channels[1] + channels[2] > 0
+    around = avg_pool3d(target[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
+    border = (around > 0.01) & (around < 0.99)
+    weight = (1 + (BORDER_WEIGHT - 1) * border) * ~annotated
+    return Episode(channels, target, weight, source)

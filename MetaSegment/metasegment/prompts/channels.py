@@ -1,0 +1,97 @@
+"""The network's input: the image and what the visible annotated slices, and the classical methods on them, say about one structure.
+
+Everything here sees only the labels it is given: hiding a slice means passing labels without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool3d
+
+from ..roi import Grid, rasterise, resample
+from . import geodesic
+from .appearance import Appearance, learn_appearance
+from .interpolation import distance_to_known, interpolate
+
+#: Input channels in order. `previous` is an earlier answer as a probability mapped to -1…1, 0 where there is none.
+CHANNELS = ("image", "structure", "background", "interpolation", "distance", "likelihood", "previous", "geodesic")
+PREVIOUS = CHANNELS.index("previous")
+#: Channels a network must be able to do without; training drops each at random.
+OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic"))
+#: The geodesic runs on a grid of at most this many cells: it is a hint, and its sweeps do not parallelise.
+GEODESIC_CELLS = 64**3
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A cropped volume: `image` float32 and `labels` uint8 (0 unknown, 255 background), both (k, j, i); `spacing` in mm (k, j, i)."""
+
+    image: Tensor
+    labels: Tensor
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the visible slices say about one structure on a grid that covers all of it.
+
+    `interpolation` is in mm, positive inside; `fields` (3, k, j, i) are the interpolation, distance and geodesic channels.
+    """
+
+    grid: Grid
+    appearance: Appearance
+    interpolation: Tensor
+    fields: Tensor
+
+
+def known_fractions(scene: Scene, structure: int, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Share of structure and of background on each cell that holds an annotated voxel; both 0 elsewhere (k, j, i)."""
+    marked = torch.stack([scene.labels == structure, scene.labels != 0])
+    inside, known = rasterise(marked, grid)
+    fg = inside / known.clamp(min=1)
+    return fg, (known > 0).float() - fg
+
+
+def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
+    """Reads the scene's labels on a grid and runs the classical methods on them."""
+    image = resample(scene.image, grid)
+    fg, bg = known_fractions(scene, structure, grid)
+    spacing = grid.cell_spacing(scene.spacing)
+    appearance = learn_appearance(image, fg, bg)
+    known = fg + bg > 0
+    surface = interpolate(fg >= 0.5, known, spacing)
+    scale = sum(n * s for n, s in zip(grid.shape, spacing, strict=True)) / 3
+    fields = torch.stack(
+        [
+            (surface / (0.25 * scale)).clamp(-1, 1),
+            distance_to_known(known, spacing) / scale,
+            _geodesic(appearance.standardise(image), fg, bg, spacing),
+        ]
+    )
+    return Prompt(grid, appearance, surface, fields)
+
+
+def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, previous: Tensor | None = None) -> Tensor:
+    """Input channels (8, *grid.shape) on the prompt's own grid or on a finer part of it.
+
+    `previous` is an earlier probability on `grid` (k, j, i).
+    """
+    image = resample(scene.image, grid)
+    fg, bg = known_fractions(scene, structure, grid)
+    interpolation, distance, competition = resample(prompt.fields, grid.within(prompt.grid))
+    earlier = torch.zeros_like(fg) if previous is None else 2 * previous - 1
+    likelihood = prompt.appearance.likelihood_ratio(image)
+    return torch.stack([prompt.appearance.standardise(image), fg, bg, interpolation, distance, likelihood, earlier, competition])
+
+
+def _geodesic(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:
+    if image.numel() <= GEODESIC_CELLS:
+        return geodesic.margin(image, fg >= 0.5, bg > 0.5, spacing)
+    coarse, inside, outside = avg_pool3d(torch.stack([image, fg, bg])[None], 2)[0]
+    margin = _geodesic(coarse, (inside > outside).float(), (outside > inside).float(), [2 * s for s in spacing])
+    up = torch.nn.functional.interpolate(margin[None, None], size=image.shape, mode="trilinear")
+    return up[0, 0]

@@ -1,0 +1,45 @@
+"""Geodesic competition: which seeds, structure or background, reach a cell along the cheaper path through the image.
+
+The soft, coarse relative of GrowCut (Vezhnevets & Konouchine 2005) and of geodesic matting (Bai & Sapiro, IJCV 2009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool3d
+
+#: Cost of crossing one mean cell edge of flat tissue, in standard deviations of intensity: ties go to the nearer seed.
+LENGTH_COST = 0.05
+#: Rounds of six directional sweeps: paths may bend this many times, after which the margin no longer moved on real volumes.
+ROUNDS = 4
+UNREACHED = 1e4
+
+
+def margin(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:
+    """Relative lead of the structure's seeds over the background's, -1…1 (k, j, i).
+
+    `image` is standardised (k, j, i); `fg`, `bg` are seed masks of the same shape; `spacing` is the cell size in mm.
+    Without seeds of one kind the other wins everywhere; without any the margin is 0.
+    """
+    smooth = avg_pool3d(image[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
+    seeds = torch.stack([fg, bg]) > 0
+    distance = torch.where(seeds, 0.0, UNREACHED)
+    mean_edge = sum(spacing) / 3
+    costs = [smooth.diff(dim=axis).abs() + LENGTH_COST * spacing[axis] / mean_edge for axis in range(3)]
+    for _ in range(ROUNDS):
+        for axis in range(3):
+            _sweep(distance.movedim(axis + 1, 0), costs[axis].movedim(axis, 0))
+    to_fg, to_bg = distance
+    return (to_bg - to_fg) / (to_bg + to_fg).clamp(min=LENGTH_COST)
+
+
+def _sweep(distance: Tensor, cost: Tensor) -> None:
+    """Relaxes the planes of one axis in place, forwards and then backwards: `distance` (n, 2, …), `cost` (n - 1, …)."""
+    planes, steps = distance.unbind(0), cost.unbind(0)
+    for n in range(1, len(planes)):
+        torch.minimum(planes[n], planes[n - 1] + steps[n - 1], out=planes[n])
+    for n in range(len(planes) - 2, -1, -1):
+        torch.minimum(planes[n], planes[n + 1] + steps[n], out=planes[n])

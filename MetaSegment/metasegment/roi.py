@@ -1,0 +1,188 @@
+"""The working box around a structure and the grid the network sees, with resampling between them and the voxels.
+
+Boxes are in voxel-edge coordinates of the volume (axes k, j, i): voxel n spans n…n+1, so neither a crop nor a change of resolution
+shifts anything by half a voxel. Nothing here knows about annotation or networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Triple = tuple[float, float, float]
+Shape = tuple[int, int, int]
+
+#: Cell counts an axis may have. Multiples of 8, as the U-Net halves the grid three times; at least two at the bottleneck
+#: (oneDNN is wrong for an output width of one, pytorch#169688); few, as every new shape costs oneDNN's set-up (65 ms measured).
+CELL_COUNTS = (16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256)
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned box in voxel-edge coordinates (k, j, i)."""
+
+    start: Triple
+    stop: Triple
+
+    @property
+    def extent(self) -> Triple:
+        """Lengths in voxels."""
+        k, j, i = (b - a for a, b in zip(self.start, self.stop, strict=True))
+        return k, j, i
+
+    def clipped(self, shape: Sequence[int]) -> Box:
+        """The part of the box inside a volume of the given shape."""
+        return Box(
+            _triple(max(0.0, a) for a in self.start),
+            _triple(min(float(n), b) for b, n in zip(self.stop, shape, strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box cut into equal cells; `shape` counts them along k, j, i."""
+
+    box: Box
+    shape: Shape
+
+    @property
+    def step(self) -> Triple:
+        """Voxels per cell along k, j, i; below one where the grid is finer than the volume."""
+        return _triple(e / n for e, n in zip(self.box.extent, self.shape, strict=True))
+
+    def cell_spacing(self, spacing: Sequence[float]) -> Triple:
+        """Edge lengths of a cell in mm, for voxels of the given spacing (k, j, i)."""
+        return _triple(a * s for a, s in zip(self.step, spacing, strict=True))
+
+    def within(self, parent: Grid) -> Grid:
+        """The same cells in the cell coordinates of `parent`, for resampling what lives on the parent's grid."""
+        edges = [
+            _triple((e - o) / s for e, o, s in zip(edge, parent.box.start, parent.step, strict=True))
+            for edge in (self.box.start, self.box.stop)
+        ]
+        return Grid(Box(edges[0], edges[1]), self.shape)
+
+
+def working_grid(box: Box, spacing: Sequence[float], max_cells: int) -> Grid:
+    """Cuts a box into at most about `max_cells` cells, as fine as the volume but no finer, and as isotropic as that allows.
+
+    `spacing` is in mm (k, j, i). The cell follows the anisotropy of the volume: a coarse axis is never oversampled
+    to make a cube, except up to the next of CELL_COUNTS.
+    """
+    lengths = [e * s for e, s in zip(box.extent, spacing, strict=True)]
+    finest, coarsest = min(spacing), max(max(lengths), min(spacing))
+    for _ in range(30):  # bisection on the cell size in mm: 2^-30 of the range is far below any voxel
+        middle = math.sqrt(finest * coarsest)
+        if math.prod(_cells(lengths, spacing, middle)) <= max_cells:
+            coarsest = middle
+        else:
+            finest = middle
+    return Grid(box, _cells(lengths, spacing, coarsest))
+
+
+def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, shape: Sequence[int]) -> Box:
+    """Moves the named faces (low, high for each axis) outwards so that the axis grows by `factor`, within the volume."""
+    start, stop = list(box.start), list(box.stop)
+    for axis, (low, high) in enumerate(faces):
+        extra = (factor - 1) * box.extent[axis]
+        start[axis] -= extra * low
+        stop[axis] += extra * high
+    return Box(_triple(start), _triple(stop)).clipped(shape)
+
+
+def resample(array: Tensor, grid: Grid) -> Tensor:
+    """Samples an array (…, k, j, i) at the cells of a grid: linear where the grid is finer, area-weighted where it is coarser.
+
+    Cells outside the array repeat its border. Returns float32 of shape (…, *grid.shape) on the array's device.
+    """
+    out = array
+    for axis in range(3):
+        dim = axis - 3
+        lo, hi = _needed(grid, axis, out.shape[dim])
+        weights = _linear_weights(grid, axis, lo, hi, array.device)
+        out = _along(out.narrow(dim, lo, hi - lo).float(), weights, dim)
+    return out
+
+
+def rasterise(masks: Tensor, grid: Grid) -> Tensor:
+    """Counts, for each cell, the marked voxels (…, k, j, i) whose centre it holds; a cell between voxels takes its nearest one.
+
+    A plane of marked voxels therefore stays a plane without holes at any resolution. Returns float32 (…, *grid.shape).
+    """
+    out = masks
+    for axis in range(3):
+        dim = axis - 3
+        lo, hi = _needed(grid, axis, out.shape[dim])
+        weights = _membership(grid, axis, lo, hi, masks.device)
+        out = _along(out.narrow(dim, lo, hi - lo).float(), weights, dim)
+    return out
+
+
+def to_voxels(field: Tensor, grid: Grid, shape: Sequence[int]) -> tuple[Tensor, tuple[slice, slice, slice]]:
+    """Samples a field on a grid (…, *grid.shape) at the voxels of a volume of `shape` that lie inside the grid's box.
+
+    Returns the values and the slices of the volume they belong to.
+    """
+    lows = [max(0, math.ceil(a - 0.5)) for a in grid.box.start]
+    highs = [min(n, math.floor(b - 0.5) + 1) for b, n in zip(grid.box.stop, shape, strict=True)]
+    size = (highs[0] - lows[0], highs[1] - lows[1], highs[2] - lows[2])
+    voxels = Grid(Box(_triple(lows), _triple(highs)), size)
+    k, j, i = (slice(a, b) for a, b in zip(lows, highs, strict=True))
+    return resample(field, voxels.within(grid)), (k, j, i)
+
+
+def _triple(values: object) -> Triple:
+    k, j, i = (float(v) for v in values)  # type: ignore[attr-defined]
+    return k, j, i
+
+
+def cell_count(cells: float) -> int:
+    """The least allowed number of cells that is no smaller, or the largest there is."""
+    return next((n for n in CELL_COUNTS if n >= cells - 0.5), CELL_COUNTS[-1])
+
+
+def _cells(lengths: Sequence[float], spacing: Sequence[float], cell: float) -> Shape:
+    k, j, i = (cell_count(length / max(cell, own)) for length, own in zip(lengths, spacing, strict=True))
+    return k, j, i
+
+
+def _needed(grid: Grid, axis: int, size: int) -> tuple[int, int]:
+    """The voxels along an axis that can touch the grid, at least one."""
+    reach = max(1.0, grid.step[axis])
+    lo = min(max(0, math.floor(grid.box.start[axis] - reach)), size - 1)
+    hi = max(min(size, math.ceil(grid.box.stop[axis] + reach)), lo + 1)
+    return lo, hi
+
+
+def _centres(grid: Grid, axis: int, lo: int, hi: int, device: torch.device) -> Tensor:
+    """Centres of the cells as positions in the index of voxels lo…hi-1, kept inside them."""
+    cells = torch.arange(grid.shape[axis], device=device, dtype=torch.float32) + 0.5
+    return (grid.box.start[axis] - lo + cells * grid.step[axis] - 0.5).clamp(0, hi - lo - 1)
+
+
+def _linear_weights(grid: Grid, axis: int, lo: int, hi: int, device: torch.device) -> Tensor:
+    voxels = torch.arange(hi - lo, device=device)
+    reach = max(1.0, grid.step[axis])
+    distance = (voxels - _centres(grid, axis, lo, hi, device)[:, None]).abs()
+    weights = (1 - distance / reach).clamp(min=0)
+    return weights / weights.sum(1, keepdim=True)
+
+
+def _membership(grid: Grid, axis: int, lo: int, hi: int, device: torch.device) -> Tensor:
+    voxels = torch.arange(hi - lo, device=device)
+    cell = torch.floor((voxels + 0.5 + lo - grid.box.start[axis]) / grid.step[axis])
+    cells = torch.arange(grid.shape[axis], device=device)
+    member = (cell == cells[:, None]).float()
+    nearest = _centres(grid, axis, lo, hi, device).round().long()
+    filled = member.sum(1, keepdim=True) > 0
+    return torch.where(filled, member, torch.nn.functional.one_hot(nearest, hi - lo).float())
+
+
+def _along(array: Tensor, weights: Tensor, dim: int) -> Tensor:
+    if weights.shape[0] == weights.shape[1] and torch.equal(weights, torch.eye(len(weights), device=weights.device)):
+        return array
+    return torch.tensordot(array, weights, dims=([dim], [1])).movedim(-1, dim)

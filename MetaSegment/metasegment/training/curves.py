@@ -1,0 +1,32 @@
+"""The curves of a run: one CSV row a measurement, and the same numbers in TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+
+class Curves:
+    """Appends to `folder/curves.csv` (tasks, name, value) and to TensorBoard event files in the same folder.
+
+    After a resume, rows beyond the checkpoint are dropped, so that no task appears twice.
+    """
+
+    def __init__(self, folder: Path, tasks: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._path = folder / "curves.csv"
+        rows = []
+        if self._path.exists():
+            with self._path.open(newline="") as file:
+                rows = [row for row in csv.reader(file) if row[:1] and row[0].isdigit() and int(row[0]) <= tasks]
+        with self._path.open("w", newline="") as file:
+            csv.writer(file).writerows([["tasks", "name", "value"], *rows])
+        self._board = SummaryWriter(str(folder), purge_step=tasks + 1)
+
+    def add(self, tasks: int, values: dict[str, float]) -> None:
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerows([tasks, name, f"{value:.6g}"] for name, value in values.items())
+        for name, value in values.items():
+            self._board.add_scalar(name, value, tasks)
+        self._board.flush()
