@@ -101,9 +101,7 @@ def read_annotation(path: str | Path, geometry: Geometry) -> Annotation:
                 labels[labels == segment.label] = BACKGROUND
         drawn = [segment for segment in segments if segment.name.lower() != "background"]
         names = {segment.label: segment.name for segment in drawn}
-        return annotation_from_labels(
-            labels, geometry, names, {segment.label: segment.color for segment in drawn}
-        )
+        return annotation_from_labels(labels, geometry, names, {segment.label: segment.color for segment in drawn})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -183,21 +181,15 @@ def require_usable(annotation: Annotation) -> None:
         raise InputError(f"nothing is annotated: every voxel is unknown (0); {_HOW_TO}")
     if not annotation.slices:
         if not (labels == BACKGROUND).any():
-            raise InputError(
-                f"no voxel is marked as background (255), so no slice is fully annotated; {_HOW_TO}"
-            )
-        drawn = (
-            sheet.affine is not None or _is_tilted(sheet.flat, labels.shape) for sheet in annotation.oblique
-        )
+            raise InputError(f"no voxel is marked as background (255), so no slice is fully annotated; {_HOW_TO}")
+        drawn = (sheet.affine is not None or _is_tilted(sheet.flat, labels.shape) for sheet in annotation.oblique)
         if not any(drawn):
             raise InputError(f"no slice is fully annotated: {_nearest_miss(labels)}; {_HOW_TO}")
     if not annotation.structures:
         raise InputError("only background (255) is annotated; draw each structure on at least one slice")
     for label, name in annotation.names.items():
         if label not in annotation.structures:
-            raise InputError(
-                f"structure '{name}' (label {label}) has no voxel; draw it on a slice or remove it"
-            )
+            raise InputError(f"structure '{name}' (label {label}) has no voxel; draw it on a slice or remove it")
 
 
 def as_label_array(array: np.ndarray) -> np.ndarray:

@@ -52,9 +52,7 @@ def read_dicom_folder(folder: str | Path) -> sitk.Image:
         series = _image_series(folder)
         if len(series) > 1:
             found = "; ".join(map(str, series))
-            raise InputError(
-                f"{folder} holds {len(series)} DICOM series; give a folder with one of them: {found}"
-            )
+            raise InputError(f"{folder} holds {len(series)} DICOM series; give a folder with one of them: {found}")
         files = series[0].files
         return read_image(files[0]) if len(files) == 1 else _read_stack(folder, files)
 
@@ -64,9 +62,7 @@ def _image_series(folder: Path) -> list[_Series]:
 
     try:
         identifiers = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-        found = [
-            _describe(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in identifiers
-        ]
+        found = [_describe(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in identifiers]
     except RuntimeError as error:
         raise InputError(
             f"{folder} holds DICOM files that cannot be read; give a folder with one image series"
@@ -84,10 +80,7 @@ def _describe(files: tuple[str, ...]) -> _Series:
     header = sitk.ImageFileReader()
     header.SetFileName(files[0])
     header.ReadImageInformation()
-    texts = [
-        header.GetMetaData(key).strip() if header.HasMetaDataKey(key) else ""
-        for key in (_DESCRIPTION, _MODALITY)
-    ]
+    texts = [header.GetMetaData(key).strip() if header.HasMetaDataKey(key) else "" for key in (_DESCRIPTION, _MODALITY)]
     return _Series(files=files, description=texts[0] or "no description", modality=texts[1] or "no modality")
 
 
@@ -112,15 +105,11 @@ def _read_stack(folder: Path, files: tuple[str, ...]) -> sitk.Image:
     return image
 
 
-def _refuse_uneven_stack(
-    folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, pixel: float
-) -> None:
+def _refuse_uneven_stack(folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, pixel: float) -> None:
     positions = _numbers(folder, files, reader, _POSITION)
     orientations = _numbers(folder, files, reader, _ORIENTATION)
     if np.abs(orientations - orientations[0]).max() > _SAME_DIRECTION:
-        raise InputError(
-            f"{folder}: its slices have different orientations; give a folder with one stack of slices"
-        )
+        raise InputError(f"{folder}: its slices have different orientations; give a folder with one stack of slices")
     normal = np.cross(orientations[0, :3], orientations[0, 3:])
     steps = np.diff(positions, axis=0)
     distances = np.abs(steps @ normal)
@@ -143,9 +132,7 @@ def _refuse_uneven_stack(
 def _numbers(folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, key: str) -> np.ndarray:
     """The decimal strings of a DICOM tag of every slice, as an array (slices, values)."""
     try:
-        return np.array(
-            [[float(text) for text in reader.GetMetaData(n, key).split("\\")] for n in range(len(files))]
-        )
+        return np.array([[float(text) for text in reader.GetMetaData(n, key).split("\\")] for n in range(len(files))])
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"{folder}: slices without position or orientation; they cannot be stacked to a volume"

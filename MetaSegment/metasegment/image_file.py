@@ -77,9 +77,7 @@ def write_image(image: sitk.Image, path: str | Path) -> None:
             sitk.WriteImage(image, str(draft), True)
             _refuse_truncated_nifti(_header(draft, draft), draft, draft)
         except (RuntimeError, InputError) as error:
-            raise InputError(
-                f"cannot write {path}: writing failed; is the disk full or read-only?"
-            ) from error
+            raise InputError(f"cannot write {path}: writing failed; is the disk full or read-only?") from error
 
 
 def kept_pixel_type(stored: int) -> int:
@@ -161,9 +159,7 @@ def _header(source: Path, path: Path) -> sitk.ImageFileReader:
             raise InputError(
                 f"{path} has sheared axes (its directions are not at right angles); resample it first"
             ) from error
-        raise InputError(
-            f"{path} is not a readable image: damaged or truncated, or not {READABLE}"
-        ) from error
+        raise InputError(f"{path} is not a readable image: damaged or truncated, or not {READABLE}") from error
     return reader
 
 
@@ -181,9 +177,7 @@ def _refuse_unsupported_shape(reader: sitk.ImageFileReader, path: Path) -> None:
     if len(size) < 3:
         raise InputError(f"{path} is a 2D image ({shown}); {supported}")
     if len(size) > 4 or (len(size) == 4 and size[3] > 1):
-        raise InputError(
-            f"{path} is a {len(size)}D image ({shown}); {supported}: extract one of its 3D volumes first"
-        )
+        raise InputError(f"{path} is a {len(size)}D image ({shown}); {supported}: extract one of its 3D volumes first")
     if min(size[:3]) == 1:
         hint = "; give the folder of its DICOM series" if reader.HasMetaDataKey("0008|0060") else ""
         raise InputError(f"{path} is one voxel thick ({shown}) and cannot be segmented in 3D{hint}")

@@ -24,9 +24,7 @@ def digital_plane(
     row, column, corner = to_index[:, 0], to_index[:, 1], to_index[:, 3]
     normal = np.cross(row, column)
     if not np.isfinite(to_index).all() or np.linalg.norm(normal) == 0:
-        raise InputError(
-            "the affine of an oblique slice must take rows and columns to two different directions"
-        )
+        raise InputError("the affine of an oblique slice must take rows and columns to two different directions")
     steep = int(np.abs(normal).argmax())
     others = [axis for axis in range(3) if axis != steep]
     points = np.empty((3, *(geometry.shape[axis] for axis in others)))

@@ -36,6 +36,10 @@ class Precision:
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last_3d if self.layout == "channels_last" else torch.contiguous_format
 
+    def lay_out(self, network: nn.Module) -> None:
+        """Stores a network's parameters in the layout."""
+        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+
     @contextlib.contextmanager
     def autocast(self, device: str) -> Iterator[None]:
         """Runs the network's convolutions in `dtype`; losses and solves stay in fp32 outside it."""
@@ -59,7 +63,7 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
 def _seconds(network: nn.Module, precision: Precision, device: str, training: bool) -> float:
     channels = torch.zeros(1, len(CHANNELS), *[TIMED_EDGE] * 3, device=device)
     channels = channels.contiguous(memory_format=precision.memory_format)
-    network.to(memory_format=precision.memory_format)
+    precision.lay_out(network)
     best = float("inf")
     for _ in range(3):
         start = time.perf_counter()
@@ -93,7 +97,11 @@ def _read(cache: Path) -> dict[str, list[str]]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(cache.read_text())
         if isinstance(found, dict):
-            return {k: v for k, v in found.items() if isinstance(v, list) and v[:1] and v[0] in PRECISIONS and v[1] in FORMATS}
+            return {
+                k: v
+                for k, v in found.items()
+                if isinstance(v, list) and v[:1] and v[0] in PRECISIONS and v[1] in FORMATS
+            }
     return {}
 
 

@@ -34,11 +34,11 @@ class Box:
         k, j, i = (b - a for a, b in zip(self.start, self.stop, strict=True))
         return k, j, i
 
-    def clipped(self, shape: Sequence[int]) -> Box:
-        """The part of the box inside a volume of the given shape."""
+    def clipped(self, limits: Box) -> Box:
+        """The part of the box inside another."""
         return Box(
-            _triple(max(0.0, a) for a in self.start),
-            _triple(min(float(n), b) for b, n in zip(self.stop, shape, strict=True)),
+            _triple(max(a, b) for a, b in zip(self.start, limits.start, strict=True)),
+            _triple(min(a, b) for a, b in zip(self.stop, limits.stop, strict=True)),
         )
 
 
@@ -84,14 +84,14 @@ def working_grid(box: Box, spacing: Sequence[float], max_cells: int) -> Grid:
     return Grid(box, _cells(lengths, spacing, coarsest))
 
 
-def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, shape: Sequence[int]) -> Box:
-    """Moves the named faces (low, high for each axis) outwards so that the axis grows by `factor`, within the volume."""
+def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, limits: Box) -> Box:
+    """Moves the named faces (low, high for each axis) outwards by `factor` - 1 times the axis, within the limits."""
     start, stop = list(box.start), list(box.stop)
     for axis, (low, high) in enumerate(faces):
         extra = (factor - 1) * box.extent[axis]
         start[axis] -= extra * low
         stop[axis] += extra * high
-    return Box(_triple(start), _triple(stop)).clipped(shape)
+    return Box(_triple(start), _triple(stop)).clipped(limits)
 
 
 def resample(array: Tensor, grid: Grid) -> Tensor:

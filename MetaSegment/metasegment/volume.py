@@ -121,9 +121,7 @@ def volume_from_image(image: sitk.Image, path: str | Path) -> Volume:
 
     direction = np.reshape(image.GetDirection(), (3, 3))
     if np.abs(direction.T @ direction - np.eye(3)).max() > _SHEAR_TOLERANCE:
-        raise InputError(
-            f"{path} has sheared axes (its directions are not at right angles); resample it first"
-        )
+        raise InputError(f"{path} has sheared axes (its directions are not at right angles); resample it first")
     geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     return Volume(sitk.GetArrayFromImage(image), geometry)
 
@@ -143,9 +141,7 @@ def _refuse_useless_values(array: np.ndarray, path: str | Path) -> None:
     lowest, highest = array.min(), array.max()  # NaN and infinity show in one of them
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         bad = sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in array)
-        raise InputError(
-            f"{path} has {bad:,} of {array.size:,} voxels that are NaN or infinite; replace them first"
-        )
+        raise InputError(f"{path} has {bad:,} of {array.size:,} voxels that are NaN or infinite; replace them first")
     if lowest == highest:
         raise InputError(f"{path} is constant (every voxel is {lowest:g}): there is nothing to segment")
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Generator, Tensor
+
+from metasegment.episodes.fields import along_axes, smooth_field
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
-from metasegment.episodes.fields import along_axes, smooth_field
-from torch import Generator, Tensor
 
 SIDE = 48
 SEEDS = range(16)
@@ -42,9 +43,7 @@ def roughness(image: Tensor, axis: int) -> float:
 
 def separation(image: Tensor, labels: Tensor) -> float:
     """Share of the image's variance that its labels explain."""
-    within = sum(
-        float(((image[labels == v] - image[labels == v].mean()) ** 2).sum()) for v in labels.unique()
-    )
+    within = sum(float(((image[labels == v] - image[labels == v].mean()) ** 2).sum()) for v in labels.unique())
     return 1 - within / float(((image - image.mean()) ** 2).sum())
 
 
@@ -108,9 +107,7 @@ def test_images_are_finite_and_standardised(images: list[Tensor]) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(
-    st.tuples(*[st.integers(1, 24)] * 3), st.sampled_from([(1, 1, 1), (5, 0.7, 0.7)]), st.integers(0, 2**31)
-)
+@given(st.tuples(*[st.integers(1, 24)] * 3), st.sampled_from([(1, 1, 1), (5, 0.7, 0.7)]), st.integers(0, 2**31))
 def test_any_map_of_one_label_gives_a_finite_image(
     shape: tuple[int, int, int], spacing: tuple[float, float, float], seed: int
 ) -> None:
@@ -127,9 +124,7 @@ def test_freesurfer_numbers_are_rendered() -> None:
     assert image.isfinite().all()
 
 
-def test_labels_explain_the_image_in_most_cases_but_not_in_all(
-    maps: list[Tensor], images: list[Tensor]
-) -> None:
+def test_labels_explain_the_image_in_most_cases_but_not_in_all(maps: list[Tensor], images: list[Tensor]) -> None:
     explained = torch.tensor([separation(image, labels) for image, labels in zip(images, maps, strict=True)])
     assert (explained > 0.3).float().mean() > 0.6
     assert explained.min() < 0.6

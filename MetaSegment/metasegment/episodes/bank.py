@@ -39,7 +39,9 @@ def load_bank(root: Path, withheld: Mapping[str, Sequence[int]]) -> Bank:
     """Reads `root/train` and `root/labelmaps`; `withheld` lists label values, by data set, that are never targets."""
     folders = sorted((root / "train").glob("*/dataset.json"))
     if not folders:
-        raise InputError(f"no training data in {root}: expected train/<dataset>/dataset.json, set the folder under [data] in the config")
+        raise InputError(
+            f"no training data in {root}: expected train/<dataset>/dataset.json, set the folder under [data] in the config"
+        )
     volumes = {}
     for description in folders:
         name = description.parent.name

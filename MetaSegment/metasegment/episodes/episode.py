@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
-from ..prompts import Prompt, Scene, make_channels, make_prompt, structure_box
+from ..prompts import Scene, annotated_extent, box_limits, make_channels, make_prompt, structure_box
 from ..roi import Box, Grid, cell_count, grown, resample, working_grid
 from . import sources
 from .bank import Bank
@@ -67,10 +66,11 @@ def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | No
     if not sample.usable:
         return None
     scene = Scene(sample.image, annotate(sample.mask, generator), sample.spacing)
-    box = structure_box(scene.labels, STRUCTURE, scene.spacing)
-    if box is None:
+    extent = annotated_extent(scene.labels, STRUCTURE)
+    if extent is None:
         return None
-    box = _jittered(box, sample.mask.shape, generator)
+    box = structure_box(extent, scene.spacing, sample.mask.shape)
+    box = _jittered(box, box_limits(extent, sample.mask.shape), generator)
     limit = round(uniform(generator, 28, 36) if as_tile else uniform(generator, 30, 58)) ** 3
     grid = working_grid(box, scene.spacing, limit)
     prompt = make_prompt(scene, STRUCTURE, grid)
@@ -95,12 +95,12 @@ def _draw(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> tup
     return source, sources.procedural(cells, generator)
 
 
-def _jittered(box: Box, shape: tuple[int, ...], generator: Generator) -> Box:
+def _jittered(box: Box, limits: Box, generator: Generator) -> Box:
     """The box, sometimes grown along an axis as the product does when a mask touches its faces."""
     for axis in range(3):
         if happens(generator, 0.25):
             faces = [(a == axis, a == axis) for a in range(3)]
-            box = grown(box, faces, uniform(generator, 1.0, 1.8), shape)
+            box = grown(box, faces, uniform(generator, 1.0, 1.8), limits)
     return box
 
 

@@ -51,7 +51,9 @@ class HeldOutTask:
 def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
     """Every unseen structure of `root/validation` with each number of annotated slices, case by case."""
     if not (root / "validation").is_dir():
-        raise InputError(f"no validation data in {root}: expected validation/<dataset>/<case>/, set the folder in the config")
+        raise InputError(
+            f"no validation data in {root}: expected validation/<dataset>/<case>/, set the folder in the config"
+        )
     for dataset, labels in UNSEEN.items():
         for folder in sorted(path.parent for path in (root / "validation" / dataset).glob("*/labels.nii.gz")):
             volume = read_case(dataset, folder)

@@ -86,9 +86,7 @@ def _neighbours(labels: Tensor, count: int, generator: Generator) -> Tensor:
     own, other = labels[here.unbind(1)].long(), labels[there.unbind(1)].long()
     # The largest of random keys: the choice among several neighbours is random yet repeatable on a GPU.
     keys = torch.randperm(PROBES, generator=generator, device=device) * count + other
-    best = torch.full((count,), -1, device=device).scatter_reduce_(
-        0, own, keys.where(own != other, -1), "amax"
-    )
+    best = torch.full((count,), -1, device=device).scatter_reduce_(0, own, keys.where(own != other, -1), "amax")
     return torch.where(best < 0, torch.arange(count, device=device), best % count)
 
 

@@ -35,7 +35,11 @@ def _placement(count: int, generator: Generator) -> list[float]:
     """Positions of slices within the extent of the structure, 0…1."""
     style = choose(generator, ("even", "random", "ends"), (0.6, 0.3, 0.1))
     if style == "ends" and count > 1:
-        return [uniform(generator, 0, 0.1), uniform(generator, 0.9, 1), *(uniform(generator, 0.1, 0.9) for _ in range(count - 2))]
+        return [
+            uniform(generator, 0, 0.1),
+            uniform(generator, 0.9, 1),
+            *(uniform(generator, 0.1, 0.9) for _ in range(count - 2)),
+        ]
     if style == "random":
         return [uniform(generator, 0.05, 0.95) for _ in range(count)]
     if count == 1:

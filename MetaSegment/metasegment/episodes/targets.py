@@ -25,7 +25,11 @@ def labelled_target(volume: LabelledVolume, generator: Generator) -> Tensor:
 
 def redrawn(mask: Tensor, image: Tensor, generator: Generator) -> Tensor:
     """The mask as it is, or cut in two, hollowed, or one voxel wider or tighter (k, j, i)."""
-    way = choose(generator, ("as is", "cut", "bright or dark", "core or shell", "margin"), (0.6, 0.12, 0.06, 0.08, 0.14))
+    way = choose(
+        generator,
+        ("as is", "cut", "bright or dark", "core or shell", "margin"),
+        (0.6, 0.12, 0.06, 0.08, 0.14),
+    )
     if way == "cut":
         return _half(mask, generator)
     if way == "bright or dark":

@@ -24,7 +24,11 @@ class View:
 
 
 def random_view(
-    values: Tensor, spacing: tuple[float, float, float], cells: int, generator: Generator, mode: str = "bilinear"
+    values: Tensor,
+    spacing: tuple[float, float, float],
+    cells: int,
+    generator: Generator,
+    mode: str = "bilinear",
 ) -> View:
     """Warps a crop (c, k, j, i) onto a new grid of about `cells` voxels with its own axes, orientation and slice thickness."""
     device = values.device

@@ -45,13 +45,14 @@ def learn_appearance(image: Tensor, fg: Tensor, bg: Tensor) -> Appearance:
     values = image.flatten()
     values = values[:: max(1, len(values) // PERCENTILE_SAMPLE)].sort().values
     low, high = (float(values[round(q * (len(values) - 1))]) for q in CLIP)
-    high = max(high, low + 1e-3 * max(1.0, abs(low)))
+    if high <= low:
+        high = low + max(1.0, abs(low))
     clipped = image.clamp(low, high)
     bins = ((clipped - low) / (high - low) * BINS).long().clamp(max=BINS - 1)
     counts = [_smoothed(torch.bincount(bins[w > 0], w[w > 0], minlength=BINS)) for w in (fg, bg)]
     inside, outside = ((c + PRIOR / BINS) / (c.sum() + PRIOR) for c in counts)
     ratio = (inside / outside).log().clamp(-RATIO_LIMIT, RATIO_LIMIT) / RATIO_LIMIT
-    return Appearance(low, high, float(clipped.mean()), float(clipped.std().clamp(min=1e-6)), ratio)
+    return Appearance(low, high, float(clipped.mean()), max(float(clipped.std()), 1e-6 * (high - low)), ratio)
 
 
 def _smoothed(histogram: Tensor) -> Tensor:

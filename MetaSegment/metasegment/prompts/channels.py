@@ -18,7 +18,16 @@ from .appearance import Appearance, learn_appearance
 from .interpolation import distance_to_known, interpolate
 
 #: Input channels in order. `previous` is an earlier answer as a probability mapped to -1…1, 0 where there is none.
-CHANNELS = ("image", "structure", "background", "interpolation", "distance", "likelihood", "previous", "geodesic")
+CHANNELS = (
+    "image",
+    "structure",
+    "background",
+    "interpolation",
+    "distance",
+    "likelihood",
+    "previous",
+    "geodesic",
+)
 PREVIOUS = CHANNELS.index("previous")
 #: Channels a network must be able to do without; training drops each at random.
 OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic"))
@@ -85,7 +94,18 @@ def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, prev
     interpolation, distance, competition = resample(prompt.fields, grid.within(prompt.grid))
     earlier = torch.zeros_like(fg) if previous is None else 2 * previous - 1
     likelihood = prompt.appearance.likelihood_ratio(image)
-    return torch.stack([prompt.appearance.standardise(image), fg, bg, interpolation, distance, likelihood, earlier, competition])
+    return torch.stack(
+        [
+            prompt.appearance.standardise(image),
+            fg,
+            bg,
+            interpolation,
+            distance,
+            likelihood,
+            earlier,
+            competition,
+        ]
+    )
 
 
 def _geodesic(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:

@@ -1,8 +1,9 @@
-"""Where a structure may be, judged from its annotated slices alone: the first working box."""
+"""Where a structure may be, judged from its annotated slices alone: the first working box and how far it may grow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,35 +17,60 @@ MARGIN_FACTOR = 1.6
 LEAST_MARGIN = 4.0
 
 
-def structure_box(labels: Tensor, structure: int, spacing: Sequence[float]) -> Box | None:
-    """Box around the annotated part of a structure, with margins, within the volume; None where it is not annotated.
+@dataclass(frozen=True)
+class Extent:
+    """The voxels `low` … `high` - 1 (k, j, i) that hold the annotated part of a structure.
 
-    `labels` is (k, j, i) uint8. Where all slices are parallel, the unseen axis gets at least the mean length seen in the
-    slices; an annotated slice without the structure ends the box there.
+    `filled` and `empty` are, for each axis, the indices of the annotated planes across it with and without the structure.
     """
+
+    low: tuple[int, int, int]
+    high: tuple[int, int, int]
+    filled: tuple[tuple[int, ...], ...]
+    empty: tuple[tuple[int, ...], ...]
+
+
+def annotated_extent(labels: Tensor, structure: int) -> Extent | None:
+    """The extent of a structure in labels (k, j, i) uint8; None where it is not annotated."""
     mask = labels == structure
-    found = [mask.any(dim=_others(axis)[1]).any(dim=_others(axis)[0]).nonzero()[:, 0] for axis in range(3)]
+    found = [mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0] for axis in range(3)]
     if not len(found[0]):
         return None
-    low = [int(f[0]) for f in found]
-    high = [int(f[-1]) + 1 for f in found]
-    lengths = [(b - a) * s for a, b, s in zip(low, high, spacing, strict=True)]
     planes = annotated_planes(labels != 0)
-    sliced = [axis for axis in range(3) if len(planes[axis])]
+    low, high = [int(f[0]) for f in found], [int(f[-1]) + 1 for f in found]
+    shown = [torch.isin(p, f) for p, f in zip(planes, found, strict=True)]
+    return Extent(
+        (low[0], low[1], low[2]),
+        (high[0], high[1], high[2]),
+        tuple(tuple(p[s].tolist()) for p, s in zip(planes, shown, strict=True)),
+        tuple(tuple(p[~s].tolist()) for p, s in zip(planes, shown, strict=True)),
+    )
+
+
+def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]) -> Box:
+    """Box around the annotated part of a structure, with margins, within `box_limits`.
+
+    `spacing` is in mm (k, j, i), `shape` that of the volume. Where all slices are parallel, the unseen axis gets at least
+    the mean length seen in the slices.
+    """
+    lengths = [(b - a) * s for a, b, s in zip(extent.low, extent.high, spacing, strict=True)]
+    sliced = [axis for axis in range(3) if extent.filled[axis] or extent.empty[axis]]
+    limits = box_limits(extent, shape)
     start, stop = [], []
     for axis in range(3):
         seen = lengths[axis]
         if sliced == [axis]:
-            seen = max(seen, sum(lengths[a] for a in _others(axis)) / 2)
-        wanted = max(MARGIN_FACTOR * seen / spacing[axis], high[axis] - low[axis] + 2 * LEAST_MARGIN)
-        centre = (low[axis] + high[axis]) / 2
-        empty = planes[axis][~torch.isin(planes[axis], found[axis])]
-        floor = max((int(p) for p in empty if p < low[axis]), default=0)
-        ceiling = min((int(p) + 1 for p in empty if p >= high[axis]), default=labels.shape[axis])
-        start.append(max(centre - wanted / 2, float(floor)))
-        stop.append(min(centre + wanted / 2, float(ceiling)))
+            seen = max(seen, (sum(lengths) - lengths[axis]) / 2)
+        voxels = extent.high[axis] - extent.low[axis]
+        wanted = max(MARGIN_FACTOR * seen / spacing[axis], voxels + 2 * LEAST_MARGIN)
+        centre = (extent.low[axis] + extent.high[axis]) / 2
+        start.append(max(centre - wanted / 2, limits.start[axis]))
+        stop.append(min(centre + wanted / 2, limits.stop[axis]))
     return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
 
-def _others(axis: int) -> tuple[int, int]:
-    return {0: (1, 2), 1: (0, 2), 2: (0, 1)}[axis]
+def box_limits(extent: Extent, shape: Sequence[int]) -> Box:
+    """The box that no growth may leave: the volume, cut where an annotated slice says that the structure is absent."""
+    start = [max((p for p in extent.empty[a] if p < extent.low[a]), default=0) for a in range(3)]
+    stop = [min((p + 1 for p in extent.empty[a] if p >= extent.high[a]), default=shape[a]) for a in range(3)]
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))

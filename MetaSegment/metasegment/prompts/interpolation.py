@@ -42,7 +42,9 @@ def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
     for axis, indices in enumerate(planes):
         if len(indices):
             masks = fg.movedim(axis, 0)[indices]
-            field = _between_planes(masks, indices, fg.shape[axis], [s for a, s in enumerate(spacing) if a != axis], spacing[axis])
+            field = _between_planes(
+                masks, indices, fg.shape[axis], [s for a, s in enumerate(spacing) if a != axis], spacing[axis]
+            )
             answers.append(field.movedim(0, axis))
             distances.append(_axis_distance(fg.shape, axis, indices, spacing[axis]))
     rest = _beside_planes(known, planes)
@@ -61,7 +63,10 @@ def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
 
 def signed_distance(mask: Tensor, spacing: Sequence[float]) -> Tensor:
     """Signed distance in mm to the border of masks (n, …), positive inside; ±inf-like where a mask has no border."""
-    outside, inside = _squared_distance(mask, spacing, batched=True), _squared_distance(~mask, spacing, batched=True)
+    outside, inside = (
+        _squared_distance(mask, spacing, batched=True),
+        _squared_distance(~mask, spacing, batched=True),
+    )
     half = 0.5 * min(spacing)
     return torch.where(mask, inside.sqrt() - half, half - outside.sqrt())
 
@@ -84,11 +89,13 @@ def _between_planes(masks: Tensor, indices: Tensor, size: int, plane_spacing: Se
 
 def _from_oblique(fg: Tensor, sheet: Tensor, spacing: Sequence[float]) -> tuple[Tensor, Tensor]:
     """Signed distance of an oblique sheet extruded along its normal, less the distance to the sheet; and that distance."""
-    scale = torch.tensor(spacing, device=fg.device)
+    scale = torch.tensor(spacing, dtype=torch.float32, device=fg.device)
     points = sheet.nonzero() * scale
     centre = points.mean(0)
     normal = torch.linalg.svd(points - centre, full_matrices=False).Vh[-1]
-    cells = torch.stack(torch.meshgrid(*(torch.arange(n, device=fg.device) for n in fg.shape), indexing="ij"), -1) * scale
+    cells = (
+        torch.stack(torch.meshgrid(*(torch.arange(n, device=fg.device) for n in fg.shape), indexing="ij"), -1) * scale
+    )
     height = ((cells - centre) * normal).sum(-1)
     foot = ((cells - height[..., None] * normal) / scale).round().long()
     limits = torch.tensor(fg.shape, device=fg.device) - 1

@@ -101,7 +101,7 @@ def train(config: Config, minutes: float | None = None) -> Path:
         state.restore(found[0], found[1]["tasks"])
         print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", flush=True)
     precision = fastest_precision(build_network(config.network.size).to(device), device, training=True)
-    state.network.to(memory_format=precision.memory_format)
+    precision.lay_out(state.network)
     bank = load_bank(Path(config.data.root), config.data.withheld)
     curves = Curves(folder, state.tasks)
     _run(config, state, bank, precision, device, curves, folder, minutes)
@@ -120,7 +120,14 @@ def _initial_state(config: Config, device: str) -> State:
 
 
 def _run(
-    config: Config, state: State, bank: Bank, precision: Precision, device: str, curves: Curves, folder: Path, minutes: float | None
+    config: Config,
+    state: State,
+    bank: Bank,
+    precision: Precision,
+    device: str,
+    curves: Curves,
+    folder: Path,
+    minutes: float | None,
 ) -> None:
     started = saved = time.monotonic()
     first = state.tasks

@@ -12,7 +12,7 @@ from torch import nn
 from ..episodes.held_out import HeldOutTask, held_out_tasks
 from ..episodes.slices import STRUCTURE
 from ..precision import Precision
-from ..prompts import make_channels, make_prompt, structure_box
+from ..prompts import annotated_extent, make_channels, make_prompt, structure_box
 from ..roi import to_voxels, working_grid
 
 #: Cells of the working grid: coarser than in use, for a quick look at every checkpoint.
@@ -32,8 +32,9 @@ def validate(network: nn.Module, root: Path, precision: Precision, device: str) 
 
 @torch.no_grad()
 def _scores(network: nn.Module, task: HeldOutTask, precision: Precision, device: str) -> tuple[float, float]:
-    box = structure_box(task.scene.labels, STRUCTURE, task.scene.spacing)
-    assert box is not None
+    extent = annotated_extent(task.scene.labels, STRUCTURE)
+    assert extent is not None
+    box = structure_box(extent, task.scene.spacing, task.mask.shape)
     grid = working_grid(box, task.scene.spacing, CELLS)
     prompt = make_prompt(task.scene, STRUCTURE, grid)
     channels = make_channels(task.scene, STRUCTURE, prompt, grid)[None].to(device)

@@ -1,0 +1,35 @@
+"""The `metasegment` command: parses, calls, prints. Exit codes: 0 done, 2 bad input, 130 cancelled, 1 a defect."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import Cancelled, InputError
+from . import demo, segment, suggest, train
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="metasegment", description="A few annotated slices in, a 3D segmentation out."
+    )
+    parser.add_argument("--version", action="version", version=f"metasegment {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (segment, suggest, train, demo):
+        command.add_to(commands)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"metasegment: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("metasegment: out of memory; close other programs, or crop or downsample the image", file=sys.stderr)
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        print("metasegment: cancelled, nothing was written", file=sys.stderr)
+        return 130
+    return 0

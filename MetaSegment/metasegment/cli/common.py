@@ -1,0 +1,74 @@
+"""What the commands share: reading the two inputs, building the segmenter, checking an output before the work."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from ..annotation import Annotation, read_annotation
+from ..engine import Engine, choose_device
+from ..errors import InputError
+from ..image_file import WRITABLE
+from ..network import RELEASED, load_network
+from ..segmenter import Segmenter
+from ..volume import Volume, read_volume
+
+Commands = argparse._SubParsersAction
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """IMAGE and ANNOTATION, and where to compute."""
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="NRRD, NIfTI, MHA or a folder with one DICOM series")
+    parser.add_argument(
+        "annotation",
+        metavar="ANNOTATION",
+        type=Path,
+        help="label file on the same grid: 0 unknown, 1…254 structures, 255 known background",
+    )
+    add_device(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    parser.add_argument("--weights", type=Path, default=RELEASED, help="another weights file than the released one")
+
+
+def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
+    volume = read_volume(options.image)
+    return volume, read_annotation(options.annotation, volume.geometry)
+
+
+def make_segmenter(options: argparse.Namespace) -> Segmenter:
+    return Segmenter(Engine(load_network(options.weights), choose_device(options.device)))
+
+
+def require_writable(path: Path) -> None:
+    """Refuses an output that could not be written, before minutes are spent on it."""
+    if not path.name.lower().endswith(WRITABLE):
+        raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(WRITABLE)}")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except FileNotFoundError:
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it first") from None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another folder") from None
+
+
+class Interrupt:
+    """Ctrl-C as a question that the segmenter asks between steps."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True

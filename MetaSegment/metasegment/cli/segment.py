@@ -1,0 +1,50 @@
+"""`metasegment segment`: an image and a few annotated slices to a segmentation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import Annotation
+from ..export import write_segmentation
+from ..segmenter import AUTO, Budget, Segmentation, Watch
+from ..volume import Volume, write_volume
+from . import common, report
+from .progress import Progress
+
+
+def add_to(commands: common.Commands) -> None:
+    parser = commands.add_parser("segment", help="segment a volume from a few annotated slices")
+    common.add_inputs(parser)
+    parser.add_argument("--output", required=True, type=Path, help="label map: .nii.gz, .nrrd, .mha or .seg.nrrd")
+    parser.add_argument("--uncertainty", type=Path, help="also write how unsure each voxel is, 0…1")
+    parser.add_argument("--strategy", default=AUTO, help="auto (default) or one strategy by name")
+    parser.add_argument("--seconds", type=float, default=Budget.seconds, help="time for adapting (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    for path in filter(None, (options.output, options.uncertainty)):
+        common.require_writable(path)
+    segmenter = common.make_segmenter(options)
+    volume, annotation = common.read_inputs(options)
+    budget = Budget(seconds=options.seconds)
+    watch = Watch(budget.seconds, progress=Progress(), cancelled=common.Interrupt())
+    result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, watch)
+    write_result(result, volume, annotation, options.output, options.uncertainty)
+    print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
+
+
+def write_result(
+    result: Segmentation, volume: Volume, annotation: Annotation, output: Path, uncertainty: Path | None = None
+) -> None:
+    """The label map and, if asked for, the uncertainty on the whole grid."""
+    if uncertainty:
+        unsure = np.zeros(volume.array.shape, np.float32)
+        unsure[result.map.region] = result.map.uncertainty
+        write_volume(Volume(unsure, volume.geometry), uncertainty)
+    write_segmentation(result.labels, volume.geometry, output, annotation.names, annotation.colors)

@@ -1,0 +1,28 @@
+"""`metasegment suggest`: the next slice worth annotating, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ..segmenter import Budget, Watch
+from . import common, report
+from .progress import Progress
+
+
+def add_to(commands: common.Commands) -> None:
+    parser = commands.add_parser("suggest", help="the next slice worth annotating, and why")
+    common.add_inputs(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    segmenter = common.make_segmenter(options)
+    volume, annotation = common.read_inputs(options)
+    budget = Budget(seconds=0)  # adapting sharpens the answer but hardly moves where it is unsure
+    watch = Watch(budget.seconds, progress=Progress(), cancelled=common.Interrupt())
+    suggestion = segmenter.segment(volume, annotation, budget, watch=watch).next_slice
+    if options.json:
+        print(json.dumps({"next_slice": report.next_slice_as_json(suggestion)}))
+    else:
+        print(report.next_slice_as_text(suggestion))

@@ -1,0 +1,102 @@
+"""Runs the network on a device: chosen precision, tiles where a grid is large, and a way out when the memory is full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from monai.inferers.utils import sliding_window_inference
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from .errors import InputError
+from .precision import fastest_precision
+
+#: Edge in cells of the largest grid that runs in one piece, then of the tiles tried when the memory is full.
+WINDOWS = (128, 96, 64, 48)
+TILE_OVERLAP = 0.25
+
+
+class Engine:
+    """A network on a device. `notes` says, in words for the user, what had to be given up on the way."""
+
+    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+        self.device = device
+        self.notes: list[str] = []
+        self.network = network.to(device)
+        self.precision = fastest_precision(self.network, device, training=False)
+        self.precision.lay_out(self.network)
+        self._windows = list(WINDOWS)
+
+    @torch.no_grad()
+    def logits(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits (k, j, i) float32 on the CPU for channels (8, k, j, i); `parameters` replace the network's own by name."""
+        return self._surviving(lambda: self._tiled(channels, parameters)).cpu()
+
+    def forward(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits (k, j, i) float32 on the device, differentiable, in one piece."""
+        return self._run(channels.to(self.device)[None], parameters)[0, 0]
+
+    def _surviving(self, work: Callable[[], Tensor]) -> Tensor:
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                self._give_way()
+
+    def _give_way(self) -> None:
+        """Smaller tiles first, then the CPU; re-raises what is being handled when there is nothing left to give."""
+        if len(self._windows) > 1:
+            self._windows.pop(0)
+            self.notes.append(f"out of GPU memory: working in tiles of {self._windows[0]} cells")
+        elif torch.device(self.device).type != "cpu":
+            self.notes.append("out of GPU memory: working on the CPU")
+            self.device = "cpu"
+            self.network.to("cpu")
+            self.precision = fastest_precision(self.network, "cpu", training=False)
+            self.precision.lay_out(self.network)
+            self._windows = list(WINDOWS)
+        else:
+            raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _tiled(self, channels: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
+        window = [min(self._windows[0], n) for n in channels.shape[1:]]
+        batch = channels[None]
+        if list(channels.shape[1:]) == window:
+            return self._run(batch.to(self.device), parameters)[0, 0]
+        answer = sliding_window_inference(
+            batch,
+            window,
+            1,
+            lambda tile: self._run(tile, parameters),
+            TILE_OVERLAP,
+            "gaussian",
+            sw_device=self.device,
+            device="cpu",
+        )
+        assert isinstance(answer, Tensor)
+        return answer[0, 0]
+
+    def _run(self, batch: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
+        batch = batch.contiguous(memory_format=self.precision.memory_format)
+        with self.precision.autocast(self.device):
+            out: Tensor = functional_call(self.network, dict(parameters or {}), (batch,))
+        return out.float()
+
+
+def choose_device(wanted: str) -> str:
+    """The device for "auto", "cpu", "cuda" or "cuda:N"; InputError where it is not there."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise InputError(f"unknown device {wanted!r}: use auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"unsupported device {wanted!r}: use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise InputError(f"no GPU for --device {wanted}: PyTorch sees {found}; use --device cpu or auto")
+    return wanted

@@ -1,0 +1,78 @@
+"""One answer: the whole ROI on a coarse grid first, then finer where it matters, with the coarse answer as a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..engine import Engine
+from ..prompts import Prompt, Scene, make_prompt
+from ..roi import Box, Grid, resample, working_grid
+from ..strategies import Query, State, Strategy
+
+#: Cells of the grid on which the whole ROI is seen at once.
+COARSE_CELLS = 64**3
+#: Cells of the finer grid that covers what the coarse answer found; in tiles, if it is large.
+FINE_CELLS = 128**3
+#: The finer grid is worth its time when its cells have at most this share of the coarse cells' volume.
+WORTHWHILE = 0.7
+#: Cells of margin, on the coarse grid, around what it found.
+MARGIN = 2
+#: Probability from which a coarse cell counts as found.
+FOUND = 0.1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Logits (k, j, i) float32 on a grid."""
+
+    grid: Grid
+    logits: Tensor
+
+
+def coarse_answer(
+    strategy: Strategy, state: State, scene: Scene, structure: int, prompt: Prompt, engine: Engine
+) -> Answer:
+    """The strategy's answer on the prompt's own grid."""
+    query = Query(scene, structure, prompt, prompt.grid)
+    return Answer(prompt.grid, strategy.predict(state, query, engine))
+
+
+def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, coarse: Answer, engine: Engine) -> Answer:
+    """A weighted blend of strategies around what a coarse answer found, as fine as the volume where that is affordable.
+
+    Weights sum to one; probabilities are blended. The coarse answer goes in as the earlier answer where the grid is finer.
+    """
+    grid = fine_grid(coarse, query.scene)
+    if grid is None:
+        grid, previous = coarse.grid, None
+    else:
+        previous = torch.sigmoid(resample(coarse.logits, grid.within(coarse.grid)))
+    asked = replace(query, grid=grid, previous=previous)
+    parts = [w * torch.sigmoid(strategy.predict(state, asked, engine)) for w, strategy, state in members]
+    return Answer(grid, torch.logit(torch.stack(parts).sum(0), eps=1e-6))
+
+
+def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
+    """The grid for refinement; None where the coarse grid is about as fine, or nothing was found."""
+    found = (torch.sigmoid(coarse.logits) > FOUND).nonzero()
+    if not len(found):
+        return None
+    grid = coarse.grid
+    low = [max(0, n - MARGIN) for n in found.amin(0).tolist()]
+    high = [min(size, n + 1 + MARGIN) for n, size in zip(found.amax(0).tolist(), grid.shape, strict=True)]
+    start = [o + n * s for o, n, s in zip(grid.box.start, low, grid.step, strict=True)]
+    stop = [o + n * s for o, n, s in zip(grid.box.start, high, grid.step, strict=True)]
+    fine = working_grid(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), scene.spacing, FINE_CELLS)
+    ratio = 1.0
+    for a, b in zip(fine.step, grid.step, strict=True):
+        ratio *= a / b
+    return fine if ratio < WORTHWHILE else None
+
+
+def prompt_for(scene: Scene, structure: int, box: Box) -> Prompt:
+    """The prompt on the coarse grid of a box."""
+    return make_prompt(scene, structure, working_grid(box, scene.spacing, COARSE_CELLS))

@@ -1,0 +1,79 @@
+"""One structure of an annotated volume, cut out: what the learner works on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from ..annotation import AnnotatedSlice, Annotation, sheets
+from ..prompts import Extent, Scene
+from ..roi import Box
+from ..strategies import Support
+from ..volume import Volume
+
+Region = tuple[slice, slice, slice]
+
+
+def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
+    """Where the annotated slices show the structure; looks at their voxels only, however large the volume."""
+    shape = annotation.labels.shape
+    found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in sheets(annotation)]
+    positions = [np.concatenate([f[axis] for f in found]) for axis in range(3)]
+    low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
+    present = [set(np.unique(p).tolist()) for p in positions]
+    planes = [[s.index for s in annotation.slices if s.axis == axis] for axis in range(3)]
+    return Extent(
+        (low[0], low[1], low[2]),
+        (high[0], high[1], high[2]),
+        tuple(tuple(p for p in planes[a] if p in present[a]) for a in range(3)),
+        tuple(tuple(p for p in planes[a] if p not in present[a]) for a in range(3)),
+    )
+
+
+def region_of(box: Box, shape: tuple[int, ...]) -> Region:
+    """The voxels a box touches."""
+    k, j, i = (
+        slice(max(0, math.floor(a)), min(n, math.ceil(b))) for a, b, n in zip(box.start, box.stop, shape, strict=True)
+    )
+    return k, j, i
+
+
+def shifted(box: Box, region: Region) -> Box:
+    """The box in the voxel-edge coordinates of a region of the volume."""
+    start, stop = (
+        tuple(edge - part.start for edge, part in zip(edges, region, strict=True)) for edges in (box.start, box.stop)
+    )
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Region) -> Support:
+    """The part of volume and annotation in a region, with the annotated slices that cross it."""
+    labels = torch.from_numpy(np.ascontiguousarray(annotation.labels[region]))
+    image = torch.from_numpy(np.ascontiguousarray(volume.array[region]))
+    k, j, i = labels.shape
+    crossing = []
+    for sheet in sheets(annotation):
+        if isinstance(sheet, AnnotatedSlice):
+            index = sheet.index - region[sheet.axis].start
+            if 0 <= index < labels.shape[sheet.axis]:
+                crossing.append(torch.from_numpy(AnnotatedSlice(sheet.axis, index).voxels((k, j, i))))
+        else:
+            inside = _within(sheet.flat, annotation.labels.shape, region)
+            if len(inside):
+                crossing.append(torch.from_numpy(inside))
+    return Support(Scene(image, labels, volume.geometry.spacing_kji), structure, tuple(crossing))
+
+
+def _voxels_of(annotation: Annotation, sheet: object, structure: int) -> np.ndarray:
+    flat: np.ndarray = sheet.voxels(annotation.labels.shape)  # type: ignore[attr-defined]
+    return flat[annotation.labels.reshape(-1)[flat] == structure]
+
+
+def _within(flat: np.ndarray, shape: tuple[int, ...], region: Region) -> np.ndarray:
+    """Flat indices into a region of those of the volume's flat indices that lie in it."""
+    positions = np.unravel_index(flat, shape)
+    kept = np.all([(p >= r.start) & (p < r.stop) for p, r in zip(positions, region, strict=True)], axis=0)
+    local = tuple(p[kept] - r.start for p, r in zip(positions, region, strict=True))
+    return np.ravel_multi_index(local, tuple(r.stop - r.start for r in region))

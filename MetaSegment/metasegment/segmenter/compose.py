@@ -1,0 +1,76 @@
+"""From answers on grids to one label map on the volume's own voxels: structures compete, annotated voxels stay as drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..annotation import BACKGROUND, Annotation, sheets
+from ..roi import to_voxels
+from .answer import Answer
+from .case import Region
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The answer for one structure, on a grid in the coordinates of a region of the volume."""
+
+    structure: int
+    region: Region
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """`labels` uint8 (k, j, i) of the whole volume, 0 where no structure is.
+
+    `uncertainty` float16 is 0 (sure) … 1 (even odds) on `region`, outside of which nothing was asked.
+    """
+
+    labels: np.ndarray
+    uncertainty: np.ndarray
+    region: Region
+
+
+def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
+    """Each voxel goes to the structure with the highest logit above 0; annotated voxels are taken from the annotation."""
+    shape = annotation.labels.shape
+    region = _union([p.region for p in placed])
+    size = [part.stop - part.start for part in region]
+    best = torch.zeros(size)
+    closest = torch.full(size, -20.0)
+    winner = torch.zeros(size, dtype=torch.uint8)
+    for item in placed:
+        inner = [part.stop - part.start for part in item.region]
+        values, where = to_voxels(item.answer.logits, item.answer.grid, inner)
+        here = tuple(
+            slice(w.start + own.start - all_.start, w.stop + own.start - all_.start)
+            for w, own, all_ in zip(where, item.region, region, strict=True)
+        )
+        wins = values > best[here]
+        winner[here][wins] = item.structure
+        best[here] = torch.maximum(best[here], values)
+        sure = -values.abs()
+        closest[here] = torch.maximum(closest[here], sure)
+    labels = np.zeros(shape, np.uint8)
+    labels[region] = winner.numpy()
+    uncertainty = (2 * torch.sigmoid(closest)).half().numpy()
+    _keep_annotated(labels, uncertainty, region, annotation)
+    return Map(labels, uncertainty, region)
+
+
+def _keep_annotated(labels: np.ndarray, uncertainty: np.ndarray, region: Region, annotation: Annotation) -> None:
+    drawn = annotation.labels.reshape(-1)
+    for sheet in sheets(annotation):
+        flat = sheet.voxels(labels.shape)
+        values = drawn[flat]
+        labels.reshape(-1)[flat] = np.where(values == BACKGROUND, 0, values)
+    uncertainty[annotation.labels[region] != 0] = 0
+
+
+def _union(regions: Sequence[Region]) -> Region:
+    k, j, i = (slice(min(r[a].start for r in regions), max(r[a].stop for r in regions)) for a in range(3))
+    return k, j, i

@@ -1,0 +1,52 @@
+"""Time, progress and cancelling of one piece of work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import Cancelled
+
+
+@dataclass
+class Watch:
+    """Told where the work is; raises Cancelled between two steps once the user asked to stop.
+
+    `progress` receives a stage in words and the share done, 0…1. `seconds` holds what each stage took, in order.
+    """
+
+    budget_seconds: float
+    progress: Callable[[str, float], None] = lambda stage, share: None
+    cancelled: Callable[[], bool] = lambda: False
+    seconds: dict[str, float] = field(default_factory=dict)
+    _started: float = field(default_factory=time.monotonic)
+    _stage: tuple[str, float] | None = None
+
+    def enter(self, stage: str, share: float) -> None:
+        """Begins a stage, or continues one entered before; its time adds up."""
+        self.leave()
+        self.progress(stage, share)
+        self._stage = (stage, time.monotonic())
+        self.check()
+
+    def leave(self) -> None:
+        """Ends the stage that is under way."""
+        if self._stage:
+            stage, since = self._stage
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - since
+            self._stage = None
+
+    def check(self) -> None:
+        """Raises Cancelled if the user asked to stop."""
+        if self.cancelled():
+            raise Cancelled("cancelled: nothing was written")
+
+    def time_left(self) -> float:
+        """Seconds of the budget that are left, for work that can be done without."""
+        return self.budget_seconds - (time.monotonic() - self._started)
+
+    def heartbeat(self) -> bool:
+        """For loops of optional steps: raises Cancelled, or says whether there is time for one more."""
+        self.check()
+        return self.time_left() > 0

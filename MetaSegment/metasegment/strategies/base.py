@@ -1,0 +1,88 @@
+"""The interface of every way to adapt: `fit` turns support into a state, `predict` answers on a grid.
+
+A strategy is a module of this folder with a `STRATEGY`; nothing else has to know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..engine import Engine
+from ..prompts import Prompt, Scene, make_channels
+from ..roi import Grid
+
+#: What a strategy learnt, by name; empty where it learns nothing.
+State = Mapping[str, Tensor]
+#: Called between steps; raises Cancelled to stop, returns False when the time is up.
+Heartbeat = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Support:
+    """The annotated slices of one structure in a cropped volume.
+
+    `sheets` are flat indices into the labels, one tensor for each annotated slice, on which the structure may be absent.
+    """
+
+    scene: Scene
+    structure: int
+    sheets: tuple[Tensor, ...]
+
+    def showing(self, kept: Sequence[int]) -> Scene:
+        """The scene with the numbered slices alone; voxels where two slices cross stay with either."""
+        labels = torch.zeros_like(self.scene.labels)
+        for number in kept:
+            sheet = self.sheets[number]
+            labels.view(-1)[sheet] = self.scene.labels.view(-1)[sheet]
+        return replace(self.scene, labels=labels)
+
+    def without(self, hidden: int) -> Scene:
+        """The scene with one slice hidden."""
+        return self.showing([n for n in range(len(self.sheets)) if n != hidden])
+
+    def shown_in(self, number: int) -> bool:
+        """Whether the structure is on the slice."""
+        return bool((self.scene.labels.view(-1)[self.sheets[number]] == self.structure).any())
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked: one structure of a scene on a grid, given the prompt of its visible slices and an earlier answer."""
+
+    scene: Scene
+    structure: int
+    prompt: Prompt
+    grid: Grid
+    previous: Tensor | None = None
+
+    def channels(self) -> Tensor:
+        """The network's input (8, *grid.shape)."""
+        return make_channels(self.scene, self.structure, self.prompt, self.grid, self.previous)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One slice to learn from: channels (8, k, j, i) made without it, `target` 0…1 and `cells` bool (k, j, i) of the slice."""
+
+    channels: Tensor
+    target: Tensor
+    cells: Tensor
+
+
+class Strategy(Protocol):
+    """A way to turn support into a task."""
+
+    name: str
+
+    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+        """Learns from slices that are hidden from their own channels, in at most `steps` steps."""
+        ...
+
+    def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
+        """Logits (k, j, i) float32 on the query's grid."""
+        ...

@@ -1,0 +1,25 @@
+"""The in-context answer: one forward pass with the annotated slices as input channels; no adaptation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ..engine import Engine
+from .base import Heartbeat, Lesson, Query, State
+
+
+class InContext:
+    """Learns nothing from the slices; they are its input."""
+
+    name = "in_context"
+
+    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+        return {}
+
+    def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
+        return engine.logits(query.channels())
+
+
+STRATEGY = InContext()
