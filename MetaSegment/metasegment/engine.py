@@ -1,4 +1,6 @@
-"""Runs the network on a device: chosen precision, tiles where a grid is large, and a way out when the memory is full."""
+"""Runs the network on a device: chosen precision, tiles where a grid is large, and a way out when the memory is
+full.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Engine:
 
     @torch.no_grad()
     def logits(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Logits (k, j, i) float32 on the CPU for channels (8, k, j, i); `parameters` replace the network's own by name."""
+        """Logits (k, j, i) float32 on the CPU for channels (8, k, j, i); `parameters` replace the network's own by
+        name.
+        """
         return self._surviving(lambda: self._tiled(channels, parameters)).cpu()
 
     def forward(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -81,8 +85,10 @@ class Engine:
 
     def _run(self, batch: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
         batch = batch.contiguous(memory_format=self.precision.memory_format)
+        given = {name: p.to(self.device) for name, p in (parameters or {}).items()}  # a fallback moves on
         with self.precision.autocast(self.device):
-            out: Tensor = functional_call(self.network, dict(parameters or {}), (batch,))
+            # DynUNet holds its levels under two names each; with tied names PyTorch 2.13 puts back only one of the two.
+            out: Tensor = functional_call(self.network, given, (batch,), tie_weights=False)
         return out.float()
 
 

@@ -29,7 +29,9 @@ RELEASED = Path(__file__).parent / "weights" / "metasegment-m.safetensors"
 
 
 def build_network(size: str = "M") -> nn.Module:
-    """A freshly initialised network: (n, 8, k, j, i) channels to (n, 1, k, j, i) logits; k, j, i from roi.CELL_COUNTS."""
+    """A freshly initialised network: (n, 8, k, j, i) channels to (n, 1, k, j, i) logits; k, j, i from
+    roi.CELL_COUNTS.
+    """
     filters = FILTERS[size]
     levels = len(filters)
     return DynUNet(
@@ -64,7 +66,9 @@ def load_network(path: Path = RELEASED) -> nn.Module:
 
 
 def save_weights(path: Path, size: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
-    """Writes a weights file with its size, input channels, checksum and facts as metadata; appears at once when complete."""
+    """Writes a weights file with its size, input channels, checksum and facts as metadata; appears at once when
+    complete.
+    """
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     metadata = {
         "format": WEIGHTS_FORMAT,

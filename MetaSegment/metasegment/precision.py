@@ -1,6 +1,7 @@
 """Which number format and memory layout run the network fastest on this machine: measured once, remembered.
 
-bf16 is three times faster than fp32 on CPUs that have it and catastrophic on those that emulate it, so it is timed, never guessed.
+bf16 is three times faster than fp32 on CPUs that have it and catastrophic on those that emulate it, so it is timed,
+never guessed.
 """
 
 from __future__ import annotations
@@ -48,13 +49,16 @@ class Precision:
 
 
 def fastest_precision(network: nn.Module, device: str, training: bool, cache: Path | None = None) -> Precision:
-    """The remembered answer for this machine, torch version and thread count; measured in about a second if there is none."""
+    """The remembered answer for this machine, torch version and thread count; measured in about a second if there is
+    none.
+    """
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "metasegment" / "precision.json"
     key = "|".join(map(str, (torch.__version__, _processor(device), torch.get_num_threads(), training)))
     remembered = _read(cache)
     if key not in remembered:
-        seconds = {(d, f): _seconds(network, Precision(d, f), device, training) for d in PRECISIONS for f in FORMATS}
-        remembered[key] = list(min(seconds, key=lambda option: seconds[option]))
+        options = [Precision(dtype, layout) for dtype in PRECISIONS for layout in FORMATS]
+        fastest = min(options, key=lambda option: _seconds(network, option, device, training))
+        remembered[key] = [fastest.dtype, fastest.layout]
         _write(cache, remembered)
     dtype, layout = remembered[key]
     return Precision(dtype, layout)

@@ -1,7 +1,7 @@
 """The working box around a structure and the grid the network sees, with resampling between them and the voxels.
 
-Boxes are in voxel-edge coordinates of the volume (axes k, j, i): voxel n spans n…n+1, so neither a crop nor a change of resolution
-shifts anything by half a voxel. Nothing here knows about annotation or networks.
+Boxes are in voxel-edge coordinates of the volume (axes k, j, i): voxel n spans n…n+1, so neither a crop nor a change
+of resolution shifts anything by half a voxel. Nothing here knows about annotation or networks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from torch import Tensor
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
-#: Cell counts an axis may have. Multiples of 8, as the U-Net halves the grid three times; at least two at the bottleneck
-#: (oneDNN is wrong for an output width of one, pytorch#169688); few, as every new shape costs oneDNN's set-up (65 ms measured).
+#: Cell counts an axis may have. Multiples of 8, as the U-Net halves the grid three times; at least two at the
+#: bottleneck (oneDNN is wrong for an output width of one, pytorch#169688); few, as every new shape costs oneDNN's
+#: set-up (65 ms measured).
 CELL_COUNTS = (16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256)
 
 
@@ -68,7 +69,8 @@ class Grid:
 
 
 def working_grid(box: Box, spacing: Sequence[float], max_cells: int) -> Grid:
-    """Cuts a box into at most about `max_cells` cells, as fine as the volume but no finer, and as isotropic as that allows.
+    """Cuts a box into at most about `max_cells` cells, as fine as the volume but no finer, and as isotropic as that
+    allows.
 
     `spacing` is in mm (k, j, i). The cell follows the anisotropy of the volume: a coarse axis is never oversampled
     to make a cube, except up to the next of CELL_COUNTS.
@@ -95,7 +97,8 @@ def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, limits: B
 
 
 def resample(array: Tensor, grid: Grid) -> Tensor:
-    """Samples an array (…, k, j, i) at the cells of a grid: linear where the grid is finer, area-weighted where it is coarser.
+    """Samples an array (…, k, j, i) at the cells of a grid: linear where the grid is finer, area-weighted where it
+    is coarser.
 
     Cells outside the array repeat its border. Returns float32 of shape (…, *grid.shape) on the array's device.
     """
@@ -109,7 +112,8 @@ def resample(array: Tensor, grid: Grid) -> Tensor:
 
 
 def rasterise(masks: Tensor, grid: Grid) -> Tensor:
-    """Counts, for each cell, the marked voxels (…, k, j, i) whose centre it holds; a cell between voxels takes its nearest one.
+    """Counts, for each cell, the marked voxels (…, k, j, i) whose centre it holds; a cell between voxels takes its
+    nearest one.
 
     A plane of marked voxels therefore stays a plane without holes at any resolution. Returns float32 (…, *grid.shape).
     """

@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import common
+import numpy as np
+
+from ..annotation import Annotation, annotation_from_labels
+from ..demo.phantom import abdomen_phantom, annotate, choose_slices
+from ..demo.picture import save_overlay
+from ..errors import InputError
+from ..export import default_color, write_segmentation
+from ..segmenter import Segmentation, Watch
+from ..volume import Volume, write_volume
+from . import common, report
+from .progress import Progress
+from .segment import write_result
+
+#: Adapting may take this long; the phantom has six structures.
+SECONDS = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What is shown: a volume, its annotated slices, and the truth (uint8, k, j, i) where it is known."""
+
+    volume: Volume
+    annotation: Annotation
+    truth: np.ndarray | None
 
 
 def add_to(commands: common.Commands) -> None:
@@ -18,6 +43,53 @@ def add_to(commands: common.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ..demo.run import run_demo
+    segmenter = common.make_segmenter(options)
+    study = _study(options)
+    folder = _folder(options.output)
+    watch = Watch(SECONDS, progress=Progress(), cancelled=common.Interrupt())
+    result = segmenter.segment(study.volume, study.annotation, watch=watch)
+    write_result(result, study.volume, study.annotation, folder / "segmentation.seg.nrrd")
+    write_volume(study.volume, folder / "image.nrrd")
+    annotation = study.annotation
+    write_segmentation(annotation.labels, annotation.geometry, folder / "annotation.nrrd")
+    (folder / "result.json").write_text(json.dumps(report.as_json(result, str(folder)), indent=1))
+    print(report.as_text(result))
+    if study.truth is not None:
+        print(_dice_table(result, annotation, study.truth))
+    names = {s.label: s.name for s in result.structures}
+    colors = {label: annotation.colors.get(label, default_color(label)) for label in names}
+    note = save_overlay(folder / "overlay.png", study.volume, result.labels, names, colors, annotation.slices)
+    print(f"files in {folder}: segmentation.seg.nrrd, image.nrrd, annotation.nrrd, result.json, overlay.png")
+    if note:
+        print(note)
 
-    run_demo(options)
+
+def _study(options: argparse.Namespace) -> Study:
+    if (options.image is None) != (options.annotation is None):
+        raise InputError("give --image and --annotation together, or neither for the phantom")
+    if options.image:
+        return Study(*common.read_inputs(options), truth=None)
+    phantom = abdomen_phantom()
+    labels = annotate(phantom.labels, choose_slices(phantom.labels))
+    annotation = annotation_from_labels(labels, phantom.volume.geometry, phantom.names)
+    return Study(phantom.volume, annotation, phantom.labels)
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write in {path}: {error.strerror}; choose another folder with --output") from None
+    common.require_writable(path / "segmentation.seg.nrrd")
+    return path
+
+
+def _dice_table(result: Segmentation, annotation: Annotation, truth: np.ndarray) -> str:
+    """True against estimated Dice on the voxels that were not annotated."""
+    unknown = annotation.labels == 0
+    lines = ["", f"{'structure':<24} {'true Dice':>10} {'estimated':>10}   (voxels that were not annotated)"]
+    for structure in result.structures:
+        found, wanted = (labels[unknown] == structure.label for labels in (result.labels, truth))
+        dice = 2 * (found & wanted).sum() / max(1, found.sum() + wanted.sum())
+        lines.append(f"{structure.name:<24} {dice:>10.3f} {structure.estimated_dice:>10.2f}")
+    return "\n".join([*lines, ""])

@@ -20,7 +20,7 @@ _INF = float("inf")
 _AIR, _FAT, _SKIN, _MUSCLE, _LUNG = -1000, -105, 15, 60, -860
 _LIVER, _SPLEEN, _PANCREAS, _CORTEX, _MEDULLA, _HEART = 106, 118, 94, 190, 125, 115
 _BILE, _URINE, _FLUID, _WALL, _STOOL, _ARTERY, _VEIN = 8, 12, 24, 84, 40, 150, 158
-_COMPACT, _MARROW, _DISC, _CSF, _CORD, _TABLE = 560, 190, 85, 15, 38, 60
+_COMPACT, _MARROW, _DISC, _CSF, _CORD, _TABLE = 800, 190, 85, 15, 38, 80
 
 
 def draw_abdomen(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -47,7 +47,7 @@ def draw_abdomen(canvas: Canvas, rng: np.random.Generator) -> None:
 def _trunk(canvas: Canvas) -> np.ndarray:
     """Table, skin, fat and the muscular wall; returns the distance to the cavity they enclose."""
     body = canvas.whole()
-    table = np.abs(body.depth - 118 + (body.x / 40) ** 2) - 1
+    table = np.abs(body.depth - 118 + (body.x / 40) ** 2) - 2.2
     canvas.paint(body, table, _TABLE)
     skin = _girth(body, 157, 112, 104)
     canvas.paint(body, skin, _SKIN)
@@ -170,9 +170,10 @@ def _stomach(canvas: Canvas, belly: np.ndarray) -> None:
 
 def _liver(canvas: Canvas, belly: np.ndarray, rng: np.random.Generator) -> None:
     lobes = canvas.around((-40, -10, 20), (125, 100, 115))
-    liver = lobes.ellipsoid((-68, -6, 16), (76, 84, 100), (0, 8, 0))
+    liver = lobes.ellipsoid((-68, -6, 16), (76, 84, 96), (0, 8, 0))
     liver = smooth_union(liver, lobes.ellipsoid((8, -48, 54), (74, 36, 36), (0, -14, 0)), 25)
     hollow = lobes.ellipsoid((24, 20, -34), (88, 90, 86))  # where the viscera press from below
+    hollow = np.minimum(hollow, lobes.ellipsoid((10, 32, 0), (28, 28, _INF)))  # and the spine from behind
     liver = np.maximum(np.maximum(liver, -hollow), belly[lobes.window])
     grain = canvas.grain[lobes.window]
     canvas.paint(lobes, liver, _LIVER + 4 * grain, LIVER)
@@ -241,8 +242,8 @@ def _great_vessels(canvas: Canvas) -> None:
 
 
 def _colon(canvas: Canvas, belly: np.ndarray) -> None:
-    course = [(-98, 8, -128, 21), (-100, 12, -75, 21), (-88, -8, -56, 18), (-66, -50, -62, 16),
-              (-20, -64, -72, 16), (40, -64, -58, 16), (84, -48, -28, 16), (104, -16, -10, 15),
+    course = [(-96, 10, -128, 20), (-95, 8, -106, 20), (-84, -16, -88, 18), (-58, -52, -84, 16),
+              (-20, -64, -84, 16), (40, -64, -58, 16), (84, -48, -28, 16), (104, -16, -10, 15),
               (108, 18, -34, 13), (106, 26, -128, 12)]  # fmt: skip
     path = smooth_path(course)
     arc = np.cumsum(path[:, 3]) / 3
@@ -257,7 +258,7 @@ def _colon(canvas: Canvas, belly: np.ndarray) -> None:
 
 
 def _gallbladder(canvas: Canvas) -> None:
-    path = [(-38, -24, 10, 5), (-43, -35, -2, 13), (-49, -47, -17, 17), (-53, -54, -33, 14)]
+    path = [(-30, -22, 8, 5), (-34, -31, -5, 12), (-38, -40, -21, 16), (-42, -46, -38, 13)]
     _fill(canvas, path, _WALL - 15, GALLBLADDER)
     _fill(canvas, _thinner(path, 2), _BILE, GALLBLADDER)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import BACKGROUND
+from ..seg_nrrd import Color
 from ..volume import Geometry, Volume
 from .anatomy import GALLBLADDER, LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, STOMACH, draw_abdomen
 from .canvas import Canvas, grain
@@ -29,15 +30,24 @@ _NAMES = {
     STOMACH: "stomach",
     GALLBLADDER: "gallbladder",
 }
+_COLORS: Mapping[int, Color] = {
+    LIVER: (0.80, 0.42, 0.33),
+    SPLEEN: (0.62, 0.46, 0.86),
+    RIGHT_KIDNEY: (0.96, 0.62, 0.22),
+    LEFT_KIDNEY: (0.95, 0.47, 0.62),
+    STOMACH: (0.36, 0.68, 0.92),
+    GALLBLADDER: (0.42, 0.80, 0.42),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A volume (int16, HU), the true labels (uint8, same grid, 0 = background) and their names."""
+    """A volume (int16, HU), the true labels (uint8, same grid, 0 = background), their names and colours."""
 
     volume: Volume
     labels: np.ndarray
     names: Mapping[int, str]
+    colors: Mapping[int, Color]
 
 
 def abdomen_phantom(seed: int = 0) -> Phantom:
@@ -53,7 +63,7 @@ def abdomen_phantom(seed: int = 0) -> Phantom:
     canvas = Canvas(geometry, rng)
     draw_abdomen(canvas, rng)
     scan = _scanned(canvas.image, rng)
-    return Phantom(Volume(scan, geometry), _largest_pieces(canvas.labels), _NAMES)
+    return Phantom(Volume(scan, geometry), _largest_pieces(canvas.labels), _NAMES, _COLORS)
 
 
 def choose_slices(labels: np.ndarray, count: int = 3) -> tuple[int, ...]:

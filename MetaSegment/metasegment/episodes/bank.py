@@ -1,4 +1,6 @@
-"""The volumes that episodes are drawn from, held in memory. Reads the layout of the project's data folder; no sampling here."""
+"""The volumes that episodes are drawn from, held in memory. Reads the layout of the project's data folder; no
+sampling here.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """`image` (k, j, i) int16, or None for a label map without an image; `labels` (k, j, i) int16; `spacing` in mm (k, j, i).
+    """`image` (k, j, i) int16, or None for a label map without an image; `labels` (k, j, i) int16; `spacing` in mm
+    (k, j, i).
 
-    `targets` are the labels that may be segmented; `group` names what is balanced in sampling (one data set, one group).
+    `targets` are the labels that may be segmented; `group` names what is balanced in sampling (one data set, one
+    group).
     """
 
     group: str
@@ -40,7 +44,7 @@ def load_bank(root: Path, withheld: Mapping[str, Sequence[int]]) -> Bank:
     folders = sorted((root / "train").glob("*/dataset.json"))
     if not folders:
         raise InputError(
-            f"no training data in {root}: expected train/<dataset>/dataset.json, set the folder under [data] in the config"
+            f"no training data in {root}: expected train/<dataset>/dataset.json; set root under [data] in the config"
         )
     volumes = {}
     for description in folders:

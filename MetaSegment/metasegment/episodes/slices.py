@@ -89,4 +89,5 @@ def _noisy(mask: Tensor, generator: Generator) -> Tensor:
     coarse = torch.randn(1, 1, *(max(2, n // 5) for n in mask.shape), generator=generator, device=generator.device)
     jitter = interpolate(coarse, size=mask.shape, mode="trilinear")[0, 0].to(mask.device)
     bias = choose(generator, (0.0, -0.25, 0.25), (0.6, 0.2, 0.2))
-    return soft + uniform(generator, 0.1, 0.35) * jitter + bias > 0.5
+    drawn = soft + uniform(generator, 0.1, 0.35) * jitter + bias > 0.5
+    return torch.where((soft > 0) & (soft < 1), drawn, mask)

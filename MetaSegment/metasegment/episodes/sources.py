@@ -1,4 +1,6 @@
-"""Where tasks come from: labelled structures, label-free supervoxels, and synthetic anatomy. Each returns an image and one mask."""
+"""Where tasks come from: labelled structures, label-free supervoxels, and synthetic anatomy. Each returns an image
+and one mask.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LEAST_VOXELS, LARGEST_SHARE = 30, 0.5
 
 @dataclass(frozen=True)
 class Sample:
-    """One task before any slice is annotated: `image` float32, `mask` bool, both (k, j, i); `spacing` in mm (k, j, i)."""
+    """One task before any slice is annotated: `image` float32, `mask` bool, both (k, j, i); `spacing` in mm (k, j,
+    i).
+    """
 
     image: Tensor
     mask: Tensor
@@ -47,7 +51,9 @@ def labelled(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 
 def supervoxels(bank: Bank, cells: int, generator: Generator) -> Sample:
-    """A union of neighbouring supervoxels (SLIC, Achanta et al. 2012) of a real image whose labels are not looked at."""
+    """A union of neighbouring supervoxels (SLIC, Achanta et al. 2012) of a real image whose labels are not looked
+    at.
+    """
     volume = _any_volume(bank, generator)
     assert volume.image is not None
     view = random_view(_random_crop(volume.image, generator)[None], volume.spacing, cells, generator)

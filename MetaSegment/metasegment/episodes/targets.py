@@ -1,6 +1,8 @@
-"""What one segments in an episode: a labelled structure, merged, split or redrawn, so that no organ can simply be remembered.
+"""What one segments in an episode: a labelled structure, merged, split or redrawn, so that no organ can simply be
+remembered.
 
-Mutually exclusive tasks force the learner to read the support (Yin et al., Meta-Learning without Memorization, arXiv 1912.03820).
+Mutually exclusive tasks force the learner to read the support (Yin et al., Meta-Learning without Memorization, arXiv
+1912.03820).
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ def random_view(
     generator: Generator,
     mode: str = "bilinear",
 ) -> View:
-    """Warps a crop (c, k, j, i) onto a new grid of about `cells` voxels with its own axes, orientation and slice thickness."""
+    """Warps a crop (c, k, j, i) onto a new grid of about `cells` voxels with its own axes, orientation and slice
+    thickness.
+    """
     device = values.device
     lengths = [n * s for n, s in zip(values.shape[1:], spacing, strict=True)]
     edge = max((math.prod(lengths) / cells) ** (1 / 3), 0.5 * min(spacing))

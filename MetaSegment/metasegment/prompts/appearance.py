@@ -1,4 +1,6 @@
-"""What the visible slices say about intensity: the standardisation of the image and a log-likelihood ratio, structure to background."""
+"""What the visible slices say about intensity: the standardisation of the image and a log-likelihood ratio,
+structure to background.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ RATIO_LIMIT = 4.0
 
 @dataclass(frozen=True)
 class Appearance:
-    """Intensity statistics of a ROI. `ratio` (BINS,) is the log-likelihood ratio over low…high, or empty before `learn`."""
+    """Intensity statistics of a ROI. `ratio` (BINS,) is the log-likelihood ratio over low…high, or empty before
+    `learn`.
+    """
 
     low: float
     high: float
@@ -41,7 +45,9 @@ class Appearance:
 
 
 def learn_appearance(image: Tensor, fg: Tensor, bg: Tensor) -> Appearance:
-    """Appearance from a ROI's intensities and the fractions of structure and background on its known cells (all k, j, i)."""
+    """Appearance from a ROI's intensities and the fractions of structure and background on its known cells (all k,
+    j, i).
+    """
     values = image.flatten()
     values = values[:: max(1, len(values) // PERCENTILE_SAMPLE)].sort().values
     low, high = (float(values[round(q * (len(values) - 1))]) for q in CLIP)

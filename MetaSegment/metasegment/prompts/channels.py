@@ -1,4 +1,5 @@
-"""The network's input: the image and what the visible annotated slices, and the classical methods on them, say about one structure.
+"""The network's input: the image and what the visible annotated slices, and the classical methods on them, say about
+one structure.
 
 Everything here sees only the labels it is given: hiding a slice means passing labels without it.
 """
@@ -37,7 +38,9 @@ GEODESIC_CELLS = 64**3
 
 @dataclass(frozen=True)
 class Scene:
-    """A cropped volume: `image` float32 and `labels` uint8 (0 unknown, 255 background), both (k, j, i); `spacing` in mm (k, j, i)."""
+    """A cropped volume: `image` float32 and `labels` uint8 (0 unknown, 255 background), both (k, j, i); `spacing` in
+    mm (k, j, i).
+    """
 
     image: Tensor
     labels: Tensor
@@ -48,13 +51,19 @@ class Scene:
 class Prompt:
     """What the visible slices say about one structure on a grid that covers all of it.
 
-    `interpolation` is in mm, positive inside; `fields` (3, k, j, i) are the interpolation, distance and geodesic channels.
+    `interpolation` is in mm, positive inside; `fields` (3, k, j, i) are the interpolation, distance and geodesic
+    channels.
     """
 
     grid: Grid
     appearance: Appearance
     interpolation: Tensor
     fields: Tensor
+
+    @property
+    def geodesic(self) -> Tensor:
+        """The lead of the structure's seeds over the background's (k, j, i), faded beyond the outermost slices."""
+        return self.fields[2]
 
 
 def known_fractions(scene: Scene, structure: int, grid: Grid) -> tuple[Tensor, Tensor]:
@@ -78,7 +87,7 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
         [
             (surface / (0.25 * scale)).clamp(-1, 1),
             distance_to_known(known, spacing) / scale,
-            _geodesic(appearance.standardise(image), fg, bg, spacing),
+            geodesic.faded(_geodesic(appearance.standardise(image), fg, bg, spacing), fg, known),
         ]
     )
     return Prompt(grid, appearance, surface, fields)

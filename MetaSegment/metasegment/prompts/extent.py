@@ -21,7 +21,8 @@ LEAST_MARGIN = 4.0
 class Extent:
     """The voxels `low` … `high` - 1 (k, j, i) that hold the annotated part of a structure.
 
-    `filled` and `empty` are, for each axis, the indices of the annotated planes across it with and without the structure.
+    `filled` and `empty` are, for each axis, the indices of the annotated planes across it with and without the
+    structure.
     """
 
     low: tuple[int, int, int]
@@ -50,8 +51,8 @@ def annotated_extent(labels: Tensor, structure: int) -> Extent | None:
 def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]) -> Box:
     """Box around the annotated part of a structure, with margins, within `box_limits`.
 
-    `spacing` is in mm (k, j, i), `shape` that of the volume. Where all slices are parallel, the unseen axis gets at least
-    the mean length seen in the slices.
+    `spacing` is in mm (k, j, i), `shape` that of the volume. Where all slices are parallel, the unseen axis gets at
+    least the mean length seen in the slices.
     """
     lengths = [(b - a) * s for a, b, s in zip(extent.low, extent.high, spacing, strict=True)]
     sliced = [axis for axis in range(3) if extent.filled[axis] or extent.empty[axis]]

@@ -11,11 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
+from .interpolation import annotated_planes
+
 #: Cost of crossing one mean cell edge of flat tissue, in standard deviations of intensity: ties go to the nearer seed.
 LENGTH_COST = 0.05
-#: Rounds of six directional sweeps: paths may bend this many times, after which the margin no longer moved on real volumes.
+#: Rounds of six directional sweeps: paths may bend this many times, after which the margin no longer moved on real
+#: volumes.
 ROUNDS = 4
 UNREACHED = 1e4
+#: Beyond the outermost of several slices the lead fades by one over this share of the distance between them: there are
+#: no seeds to stop a leak there. Worth 7 points with 3 slices and 9 with 5 on the validation structures.
+FADE = 0.25
 
 
 def margin(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:
@@ -34,6 +40,22 @@ def margin(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> T
             _sweep(distance.movedim(axis + 1, 0), costs[axis].movedim(axis, 0))
     to_fg, to_bg = distance
     return (to_bg - to_fg) / (to_bg + to_fg).clamp(min=LENGTH_COST)
+
+
+def faded(margin: Tensor, fg: Tensor, known: Tensor) -> Tensor:
+    """The margin (k, j, i) less its fading beyond the slices that show the structure, where two or more are parallel.
+
+    `fg` is the share of structure on each cell, `known` the annotated cells; both (k, j, i).
+    """
+    for axis, indices in enumerate(annotated_planes(known)):
+        shown = indices[(fg.movedim(axis, 0)[indices] >= 0.5).flatten(1).any(1)]
+        if len(shown) > 1:
+            first, last = shown[0], shown[-1]
+            cells = torch.arange(margin.shape[axis], device=margin.device)
+            beyond = (first - cells).clamp(min=0) + (cells - last).clamp(min=0)
+            loss = beyond / (FADE * (last - first))
+            margin = margin - loss.reshape([-1 if a == axis else 1 for a in range(3)])
+    return margin.clamp(min=-2)
 
 
 def _sweep(distance: Tensor, cost: Tensor) -> None:

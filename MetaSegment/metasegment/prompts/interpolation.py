@@ -1,6 +1,7 @@
 """Shape interpolation: signed distances of the annotated slices, blended over the space between them, any planes.
 
-Raya & Udupa, IEEE TMI 9(1), 1990, extended to crossing families of slices by inverse-distance weights and to one oblique plane.
+Raya & Udupa, IEEE TMI 9(1), 1990, extended to crossing families of slices by inverse-distance weights and to one
+oblique plane.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool3d
 
 #: Squared distance that stands for "nowhere", in mm².
 FAR = 1e8
@@ -88,7 +90,9 @@ def _between_planes(masks: Tensor, indices: Tensor, size: int, plane_spacing: Se
 
 
 def _from_oblique(fg: Tensor, sheet: Tensor, spacing: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Signed distance of an oblique sheet extruded along its normal, less the distance to the sheet; and that distance."""
+    """Signed distance of an oblique sheet extruded along its normal, less the distance to the sheet; and that
+    distance.
+    """
     scale = torch.tensor(spacing, dtype=torch.float32, device=fg.device)
     points = sheet.nonzero() * scale
     centre = points.mean(0)
@@ -100,7 +104,9 @@ def _from_oblique(fg: Tensor, sheet: Tensor, spacing: Sequence[float]) -> tuple[
     foot = ((cells - height[..., None] * normal) / scale).round().long()
     limits = torch.tensor(fg.shape, device=fg.device) - 1
     k, j, i = foot.clamp(min=torch.zeros_like(limits), max=limits).unbind(-1)
-    extruded = signed_distance(fg[k, j, i][None], spacing)[0]
+    # The foot may lie between the cells of a thin sheet: the known ones around it decide by majority.
+    inside, known = avg_pool3d(torch.stack([fg, sheet])[None].float(), 3, stride=1, padding=1)[0, :, k, j, i]
+    extruded = signed_distance(((inside > 0) & (2 * inside >= known))[None], spacing)[0]
     return extruded - height.abs(), height.abs()
 
 
@@ -123,7 +129,9 @@ def _plane_distances(shape: Sequence[int], planes: Sequence[Tensor], spacing: Se
 
 
 def _squared_distance(seeds: Tensor, spacing: Sequence[float], batched: bool = False) -> Tensor:
-    """Exact squared Euclidean distance to the seeds by separable min-plus products (Felzenszwalb & Huttenlocher 2012)."""
+    """Exact squared Euclidean distance to the seeds by separable min-plus products (Felzenszwalb & Huttenlocher
+    2012).
+    """
     out = torch.where(seeds, 0.0, FAR)
     for axis, edge in enumerate(spacing):
         dim = axis + int(batched)

@@ -1,4 +1,6 @@
-"""One answer: the whole ROI on a coarse grid first, then finer where it matters, with the coarse answer as a channel."""
+"""One answer: the whole ROI on a coarse grid first, then finer where it matters, with the coarse answer as a
+channel.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ def coarse_answer(
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, coarse: Answer, engine: Engine) -> Answer:
     """A weighted blend of strategies around what a coarse answer found, as fine as the volume where that is affordable.
 
-    Weights sum to one; probabilities are blended. The coarse answer goes in as the earlier answer where the grid is finer.
+    Weights sum to one; probabilities are blended. The coarse answer goes in as the earlier answer where the grid is
+    finer.
     """
     grid = fine_grid(coarse, query.scene)
     if grid is None:

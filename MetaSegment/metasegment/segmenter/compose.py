@@ -1,4 +1,6 @@
-"""From answers on grids to one label map on the volume's own voxels: structures compete, annotated voxels stay as drawn."""
+"""From answers on grids to one label map on the volume's own voxels: structures compete, annotated voxels stay as
+drawn.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Map:
 
 
 def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
-    """Each voxel goes to the structure with the highest logit above 0; annotated voxels are taken from the annotation."""
+    """Each voxel goes to the structure with the highest logit above 0; annotated voxels are taken from the
+    annotation.
+    """
     shape = annotation.labels.shape
     region = _union([p.region for p in placed])
     size = [part.stop - part.start for part in region]

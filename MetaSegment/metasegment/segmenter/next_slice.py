@@ -11,12 +11,16 @@ from ..volume import Geometry
 from .compose import Map
 
 #: Effort of opening a slice at all, in voxels of contour to draw.
-FIXED_EFFORT = 30.0
+FIXED_EFFORT = 100.0
+#: Distance to the known slices, as a share of the region's mean length, at which a voxel counts as far from them.
+FAR = 0.15
 
 
 @dataclass(frozen=True)
 class NextSlice:
-    """A plane across `axis` (0 = k, 1 = j, 2 = i) at `index`. `plane` is its anatomical name, `why` a sentence for the user."""
+    """A plane across `axis` (0 = k, 1 = j, 2 = i) at `index`. `plane` is its anatomical name, `why` a sentence for
+    the user.
+    """
 
     axis: int
     index: int
@@ -28,11 +32,12 @@ class NextSlice:
 def suggest_next_slice(map_: Map, annotation: Annotation) -> NextSlice | None:
     """The plane, of all three axes, with the most uncertainty far from known slices for each voxel of contour to draw.
 
-    None where nothing was found or every plane is known. Largest gap weighted by uncertainty; Mem3D (arXiv 2106.10686)
-    and the project's METHODS §2.7 discuss the choice.
+    None where nothing was found or every plane is known. Largest gap weighted by uncertainty, after the quality head of
+    Mem3D (arXiv 2106.10686) in spirit.
     """
     spacing = annotation.geometry.spacing_kji
-    worth = map_.uncertainty.astype(np.float32) * _distance_to_known(annotation, map_, spacing)
+    far_mm = FAR * float(np.mean([n * s for n, s in zip(map_.uncertainty.shape, spacing, strict=True)]))
+    worth = map_.uncertainty.astype(np.float32) * (1 - np.exp(-_distance_to_known(annotation, map_, spacing) / far_mm))
     inside = map_.labels[map_.region] > 0
     best: tuple[float, int, int] | None = None
     for axis in range(3):

@@ -13,8 +13,11 @@ WITHOUT_FOLDS = (0.1, 0.6, 0.2, 0.0)
 
 @dataclass(frozen=True)
 class Evidence:
-    """`again`: mean Dice with which hidden slices were found again, None where none could be hidden. `confidence`: the Dice
-    the probabilities themselves expect. `agreement`: Dice between the learned answer and plain interpolation. All 0…1."""
+    """What is known of an answer, all 0…1.
+
+    `again` is the mean Dice with which hidden slices were found again, None where none could be hidden; `confidence`
+    the Dice that the probabilities themselves expect; `agreement` the Dice between learned and geodesic answer.
+    """
 
     again: float | None
     confidence: float

@@ -98,8 +98,8 @@ class Segmenter:
         """Segments every annotated structure of a volume.
 
         `strategy` names one, or "auto" lets the gate choose for each structure. `preview` receives the first answer as
-        labels (k, j, i). The result is the same for the same seed and device, unless time ran out. Raises InputError for
-        a strategy that does not exist and Cancelled when the watch says so.
+        labels (k, j, i). The result is the same for the same seed and device, unless time ran out. Raises InputError
+        for a strategy that does not exist and Cancelled when the watch says so.
         """
         if strategy != AUTO and strategy not in self.strategies:
             raise InputError(f"no strategy {strategy!r}: use auto or one of {', '.join(sorted(self.strategies))}")
@@ -112,6 +112,7 @@ class Segmenter:
         decisions = []
         for number, item in enumerate(found):
             watch.enter("adapting", 0.3 + 0.6 * number / len(found))
+            watch.spend(1 / (len(found) - number))
             decisions.append(gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case))
         watch.enter("composing", 0.9)
         result = self._result(volume, annotation, found, decisions, watch)

@@ -22,6 +22,10 @@ class Watch:
     seconds: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
     _stage: tuple[str, float] | None = None
+    _deadline: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.spend(1.0)
 
     def enter(self, stage: str, share: float) -> None:
         """Begins a stage, or continues one entered before; its time adds up."""
@@ -42,11 +46,12 @@ class Watch:
         if self.cancelled():
             raise Cancelled("cancelled: nothing was written")
 
-    def time_left(self) -> float:
-        """Seconds of the budget that are left, for work that can be done without."""
-        return self.budget_seconds - (time.monotonic() - self._started)
+    def spend(self, share: float) -> None:
+        """Lets optional steps take this share, 0…1, of the time that is left, until the next call."""
+        now = time.monotonic()
+        self._deadline = now + share * max(0.0, self._started + self.budget_seconds - now)
 
     def heartbeat(self) -> bool:
         """For loops of optional steps: raises Cancelled, or says whether there is time for one more."""
         self.check()
-        return self.time_left() > 0
+        return time.monotonic() < self._deadline

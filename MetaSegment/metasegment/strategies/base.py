@@ -26,7 +26,8 @@ Heartbeat = Callable[[], bool]
 class Support:
     """The annotated slices of one structure in a cropped volume.
 
-    `sheets` are flat indices into the labels, one tensor for each annotated slice, on which the structure may be absent.
+    `sheets` are flat indices into the labels, one tensor for each annotated slice, on which the structure may be
+    absent.
     """
 
     scene: Scene
@@ -45,6 +46,11 @@ class Support:
         """The scene with one slice hidden."""
         return self.showing([n for n in range(len(self.sheets)) if n != hidden])
 
+    @property
+    def slices_shown(self) -> int:
+        """Number of annotated slices that show the structure."""
+        return sum(self.shown_in(number) for number in range(len(self.sheets)))
+
     def shown_in(self, number: int) -> bool:
         """Whether the structure is on the slice."""
         return bool((self.scene.labels.view(-1)[self.sheets[number]] == self.structure).any())
@@ -52,7 +58,9 @@ class Support:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: one structure of a scene on a grid, given the prompt of its visible slices and an earlier answer."""
+    """What is asked: one structure of a scene on a grid, given the prompt of its visible slices and an earlier
+    answer.
+    """
 
     scene: Scene
     structure: int
@@ -67,7 +75,9 @@ class Query:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One slice to learn from: channels (8, k, j, i) made without it, `target` 0…1 and `cells` bool (k, j, i) of the slice."""
+    """One slice to learn from: channels (8, k, j, i) made without it, `target` 0…1 and `cells` bool (k, j, i) of the
+    slice.
+    """
 
     channels: Tensor
     target: Tensor

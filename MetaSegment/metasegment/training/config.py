@@ -22,7 +22,9 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class Data:
-    """`root` holds train/ and labelmaps/, and validation/ for the curves; `withheld` label values, by data set, are never targets."""
+    """`root` holds train/ and labelmaps/, and validation/ for the curves; `withheld` label values, by data set, are
+    never targets.
+    """
 
     root: str
     withheld: dict[str, list[int]] = field(default_factory=dict)
@@ -35,7 +37,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW on means over `batch` tasks; the rate warms up over `warmup` tasks and follows a cosine to zero at `tasks`."""
+    """AdamW on means over `batch` tasks; the rate warms up over `warmup` tasks and follows a cosine to zero at
+    `tasks`.
+    """
 
     tasks: int
     batch: int = 4
@@ -46,7 +50,9 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that is random follows from `seed`. `validation_tasks` is the number of tasks between two points of the curves."""
+    """Everything that is random follows from `seed`. `validation_tasks` is the number of tasks between two points of
+    the curves.
+    """
 
     seed: int
     output: str
@@ -66,7 +72,9 @@ class Config:
 
 
 def read_config(name: str) -> Config:
-    """A configuration from a TOML file, or one of the package's own by its bare name; InputError says what is wrong in it."""
+    """A configuration from a TOML file, or one of the package's own by its bare name; InputError says what is wrong
+    in it.
+    """
     path = Path(name)
     if not path.exists():
         path = CONFIGS / f"{name}.toml"

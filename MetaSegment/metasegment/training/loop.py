@@ -1,4 +1,5 @@
-"""Meta-training of the in-context network: episodes in, checkpoints and curves out, the same after a kill as without one.
+"""Meta-training of the in-context network: episodes in, checkpoints and curves out, the same after a kill as without
+one.
 
 Everything random follows from the seed and the number of the task, so a resumed run continues exactly where the
 checkpoint was. No adaptation inside: the network amortises it.
@@ -87,7 +88,9 @@ class State:
 
 
 def train(config: Config, minutes: float | None = None) -> Path:
-    """Runs or resumes a configuration until all its tasks are done, or for so many minutes. Returns the weights file."""
+    """Runs or resumes a configuration until all its tasks are done, or for so many minutes. Returns the weights
+    file.
+    """
     # Episodes come in some hundred grid shapes of a hundred primitives each; oneDNN's own limit of 1024 would thrash.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
     # Measured on two cores: a network thread beside each worker is faster than two that wait for each other.
@@ -192,7 +195,9 @@ def _step(config: Config, state: State, episodes: list[Episode], precision: Prec
 def _with_earlier_answer(
     network: nn.Module, episode: Episode, precision: Precision, device: str, generator: Generator
 ) -> Tensor:
-    """The channels with an earlier answer of the network itself, where the draw says so, and some optional ones blanked."""
+    """The channels with an earlier answer of the network itself, where the draw says so, and some optional ones
+    blanked.
+    """
     channels = episode.channels.clone()
     if episode.overview is not None and episode.window is not None:
         if happens(generator, OVERVIEW):

@@ -8,7 +8,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean cross-entropy plus weighted soft Dice loss; all (k, j, i), `target` 0…1, cells of weight 0 ignored."""
+    """Weighted mean cross-entropy plus weighted soft Dice loss; all (k, j, i), `target` 0…1, cells of weight 0
+    ignored.
+    """
     cross_entropy = (
         weight * binary_cross_entropy_with_logits(logits, target, reduction="none")
     ).sum() / weight.sum().clamp(min=1)

@@ -1,0 +1,200 @@
+"""Shaded surfaces of a label map, drawn by VTK off screen in a process of its own.
+
+VTK ends its process with a segmentation fault where no OpenGL is found, and cannot be asked beforehand: so
+a child renders, and its death is the answer: `python -m metasegment.demo.surface SCENE.npz VIEWS.npy`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..seg_nrrd import Color
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer
+
+_PATIENCE = 120  # seconds; a software renderer needs 3 for six organs
+_FRONT, _BACK = 20.0, 160.0  # degrees the camera turns around the patient, seen from the front
+_RAISED = 12.0  # degrees of the camera above the horizon
+_SMOOTHING_STEPS = 30
+_PASS_BAND = 0.01  # of the surface's spatial frequencies: the staircase of the voxels goes, the organ's form stays
+_SAMPLES = 8  # per pixel
+_FINEST = 192  # voxels along an axis: after smoothing, a view of 500 pixels shows no more
+
+
+class NoSurface(Exception):
+    """The surfaces cannot be drawn here; the message says why and what would help, in one line."""
+
+
+def render_surfaces(
+    labels: np.ndarray,
+    spacing: tuple[float, float, float],
+    colors: Mapping[int, Color],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Two views of the structures side by side, half from the front and half from the back: uint8 (rows, columns, 3).
+
+    `labels` are uint8 (k, j, i) with axes that run to the head, the back and the left, `spacing` is in mm
+    along the same axes, `size` is (rows, columns). Only labels in `colors` are drawn. Raises NoSurface where VTK or
+    OpenGL is missing, or where there is nothing to draw.
+    """
+    drawn = [label for label in sorted(colors) if (labels == label).any()]
+    if not drawn:
+        raise NoSurface("no structure has a voxel")
+    if importlib.util.find_spec("vtkmodules") is None:
+        raise NoSurface("VTK is not installed (pip install vtk)")
+    box = labels[_box(labels > 0)]
+    strides = [-(-n // _FINEST) for n in box.shape]
+    with tempfile.TemporaryDirectory(prefix="metasegment-") as folder:
+        scene, views = Path(folder) / "scene.npz", Path(folder) / "views.npy"
+        np.savez(
+            scene,
+            labels=box[tuple(slice(None, None, stride) for stride in strides)],
+            spacing=np.multiply(spacing, strides),
+            drawn=drawn,
+            colors=[colors[label] for label in drawn],
+            size=size,
+        )
+        _run_child(scene, views)
+        return np.load(views)
+
+
+def _run_child(scene: Path, views: Path) -> None:
+    package_parent = str(Path(__file__).parents[2])
+    path = os.pathsep.join([package_parent, *filter(None, [os.environ.get("PYTHONPATH")])])
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", __name__, str(scene), str(views)],
+            cwd=scene.parent,  # where a core dump, if any, is removed
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoSurface(f"VTK did not finish within {_PATIENCE} s") from None
+    if child.returncode or not views.exists():
+        raise NoSurface(_why(child.returncode, child.stderr))
+
+
+def _why(code: int, errors: str) -> str:
+    last = errors.strip().splitlines()[-1:]
+    if code == 1 and last:  # a Python exception, such as a library that VTK links to and the system lacks
+        return f"VTK cannot draw: {last[0]}"
+    return f"VTK found no OpenGL (exit code {code}); on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri"
+
+
+def _render(
+    labels: np.ndarray,
+    spacing: Sequence[float],
+    colors: Mapping[int, Sequence[float]],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """What `render_surfaces` returns; ends the process where there is no OpenGL."""
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 (registers the renderer)
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter
+
+    window = vtkRenderWindow()
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(_SAMPLES)
+    window.SetSize(size[1], size[0])
+    actors = [_actor(labels == label, spacing, color) for label, color in colors.items()]
+    for n, turn in enumerate((_FRONT, _BACK)):
+        renderer = vtkRenderer()
+        renderer.SetViewport(n / 2, 0, (n + 1) / 2, 1)
+        for actor in actors:
+            renderer.AddActor(actor)
+        window.AddRenderer(renderer)
+        _aim(renderer, turn)
+    window.Render()
+    grab = vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.Update()
+    pixels = vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars())
+    return pixels.reshape(*size, 3)[::-1]
+
+
+def _aim(renderer: vtkRenderer, turn: float) -> None:
+    """The camera looks at the patient from the front, turned by degrees to the patient's left; head up."""
+    camera = renderer.GetActiveCamera()
+    camera.SetPosition(0, -1, 0)  # LPS: in front
+    camera.SetFocalPoint(0, 0, 0)
+    camera.SetViewUp(0, 0, 1)
+    camera.Azimuth(turn)
+    camera.Elevation(_RAISED)
+    renderer.ResetCameraScreenSpace(1.0)  # the corners of the bounding box touch the frame
+
+
+def _actor(mask: np.ndarray, spacing: Sequence[float], color: Sequence[float]) -> vtkActor:
+    """The smoothed surface of a mask (k, j, i) as a coloured thing in LPS mm."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkWindowedSincPolyDataFilter
+    from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+
+    box = _box(mask)
+    closed = np.pad(mask[box].astype(np.uint8), 1)  # an open end would not be smoothed
+    image = vtkImageData()
+    image.SetDimensions(*closed.shape[::-1])
+    image.SetSpacing(*spacing[::-1])
+    image.SetOrigin(*((span.start - 1) * step for span, step in zip(box[::-1], spacing[::-1], strict=True)))
+    image.GetPointData().SetScalars(numpy_to_vtk(closed.ravel(), deep=True))
+    edges = vtkDiscreteFlyingEdges3D()
+    edges.SetInputData(image)
+    edges.ComputeNormalsOff()  # those of the staircase
+    edges.SetValue(0, 1)
+    smooth = vtkWindowedSincPolyDataFilter()
+    smooth.SetInputConnection(edges.GetOutputPort())
+    smooth.SetNumberOfIterations(_SMOOTHING_STEPS)
+    smooth.SetPassBand(_PASS_BAND)
+    smooth.BoundarySmoothingOff()
+    smooth.FeatureEdgeSmoothingOff()
+    smooth.NormalizeCoordinatesOn()
+    normals = vtkPolyDataNormals()
+    normals.SetInputConnection(smooth.GetOutputPort())
+    normals.SplittingOff()
+    mapper = vtkPolyDataMapper()
+    mapper.SetInputConnection(normals.GetOutputPort())
+    mapper.ScalarVisibilityOff()
+    actor = vtkActor()
+    actor.SetMapper(mapper)
+    shine = actor.GetProperty()
+    shine.SetColor(*color)
+    shine.SetAmbient(0.12)
+    shine.SetSpecular(0.25)
+    shine.SetSpecularPower(25)
+    return actor
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest window (k, j, i) that holds all of a mask."""
+    inside = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in inside)
+
+
+def _main(scene: str, views: str) -> None:
+    with np.load(scene) as held:
+        colors = dict(zip(held["drawn"].tolist(), held["colors"].tolist(), strict=True))
+        rows, columns = held["size"].tolist()
+        picture = _render(held["labels"], held["spacing"].tolist(), colors, (rows, columns))
+    if (picture == picture[0, 0]).all():  # a renderer that fails without a crash leaves the background
+        sys.exit("the picture stayed empty")
+    np.save(views, picture)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

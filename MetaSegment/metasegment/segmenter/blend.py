@@ -1,0 +1,59 @@
+"""Blends of the learned answer with the classical ones, and the choice among them for one structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .folds import Fold
+
+LEARNED = "learned"
+#: How many hidden slices the experience below is worth.
+EXPERIENCE = 4.0
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weights of members' probabilities, summing to one.
+
+    `experience` is the Dice it had on the validation structures with one annotated slice, two or three, and more.
+    """
+
+    weights: Mapping[str, float]
+    experience: tuple[float, float, float]
+
+    def of(self, probabilities: Mapping[str, Tensor]) -> Tensor:
+        """The blended probability."""
+        return torch.stack([weight * probabilities[name] for name, weight in self.weights.items()]).sum(0)
+
+    def expected(self, shown: int) -> float:
+        """Its Dice in experience with so many slices that show the structure."""
+        return self.experience[0 if shown < 2 else 1 if shown < 4 else 2]
+
+
+#: Measured by Testing/accuracy/blends.py with the released weights.
+BLENDS = (
+    Blend({LEARNED: 1.0}, (0.66, 0.794, 0.806)),
+    Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.62, 0.825, 0.850)),
+    Blend({LEARNED: 0.34, "geodesic": 0.33, "interpolation": 0.33}, (0.5, 0.803, 0.846)),
+    Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.5, 0.790, 0.828)),
+    Blend({"geodesic": 1.0}, (0.58, 0.766, 0.812)),
+    Blend({"interpolation": 1.0}, (0.34, 0.660, 0.773)),
+)
+
+
+def best_blend(folds: Sequence[Fold], answers: Sequence[Mapping[str, Tensor]], shown: int) -> Blend:
+    """The blend with the highest Dice on slices hidden between others, weighed against experience.
+
+    `answers` are the members' probabilities for each fold by name. Without such slices experience alone decides.
+    """
+    between = [(fold, answer) for fold, answer in zip(folds, answers, strict=True) if fold.between]
+
+    def score(blend: Blend) -> float:
+        found = sum(fold.dice(blend.of(answer)) for fold, answer in between)
+        return (found + EXPERIENCE * blend.expected(shown)) / (len(between) + EXPERIENCE)
+
+    return max(BLENDS, key=score)

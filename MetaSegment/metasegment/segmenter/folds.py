@@ -1,0 +1,52 @@
+"""Annotated slices hidden one at a time: what a strategy may learn from, and what it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..prompts import known_fractions, make_prompt
+from ..roi import Box, Grid, working_grid
+from ..strategies import Lesson, Query, Support
+from .quality import overlap
+
+#: Slices hidden at most, and cells of the grid they are looked for on: each slice costs a pass, each step of learning
+#: one.
+MOST_FOLDS, FOLD_CELLS = 4, 48**3
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One hidden slice: the lesson it makes, and the query that the other slices make.
+
+    `between` says that it lies between others, as most of what is asked does; a hidden end is a harder question.
+    """
+
+    lesson: Lesson
+    query: Query
+    between: bool
+
+    def dice(self, probability: Tensor) -> float:
+        """Dice of a thresholded probability (k, j, i) on the cells of the hidden slice."""
+        return overlap(probability[self.lesson.cells] > 0.5, self.lesson.target[self.lesson.cells] > 0.5)
+
+
+def make_folds(support: Support, box: Box) -> list[Fold]:
+    """Folds for evenly chosen slices that show the structure, on a grid of the box; none where fewer than two do."""
+    shown = [n for n in range(len(support.sheets)) if support.shown_in(n)]
+    if len(shown) < 2:
+        return []
+    grid = working_grid(box, support.scene.spacing, FOLD_CELLS)
+    count = min(MOST_FOLDS, len(shown))
+    chosen = {shown[round(n * (len(shown) - 1) / (count - 1))] for n in range(count)}
+    return [_fold(support, grid, hidden, shown[0] < hidden < shown[-1]) for hidden in sorted(chosen)]
+
+
+def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:
+    scene = support.without(hidden)
+    query = Query(scene, support.structure, make_prompt(scene, support.structure, grid), grid)
+    channels = query.channels()
+    inside, outside = known_fractions(support.showing([hidden]), support.structure, grid)
+    seen = channels[1] + channels[2] > 0
+    return Fold(Lesson(channels, (inside >= 0.5).float(), (inside + outside > 0) & ~seen), query, between)

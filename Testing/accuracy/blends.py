@@ -1,0 +1,96 @@
+"""What the gate knows from experience: `python Testing/accuracy/blends.py --data ../shared/data`.
+
+Prints, for the released weights, the Dice of each blend by number of annotated slices (segmenter/blend.py) and the
+weights of the quality estimate (segmenter/quality.py). To be run again, and both files edited, when weights change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tasks import as_study, over_datasets
+
+from metasegment.engine import Engine
+from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
+from metasegment.network import RELEASED, load_network
+from metasegment.roi import to_voxels
+from metasegment.segmenter import Budget, Segmenter, Watch
+from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
+from metasegment.segmenter.folds import make_folds
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Gate, evidence_of
+from metasegment.segmenter.segmenter import Found, locate
+
+COUNTS = (1, 3, 5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--weights", type=Path, default=RELEASED)
+    parser.add_argument("--output", type=Path, help="also write the rows as JSON")
+    options = parser.parse_args()
+    segmenter = Segmenter(Engine(load_network(options.weights)))
+    rows = [row_of(segmenter, task) for task in held_out_tasks(options.data, COUNTS)]
+    if options.output:
+        options.output.write_text(json.dumps(rows))
+    for blend in BLENDS:
+        means = [
+            over_datasets((r["dataset"], r["dice"][_name(blend)]) for r in rows if r["slices"] == n) for n in COUNTS
+        ]
+        print(f"{_name(blend):<60}", " ".join(f"{m:.3f}" for m in means))
+    for title, chosen in (
+        ("with folds", [r for r in rows if r["again"] is not None]),
+        ("without", [r for r in rows if r["again"] is None]),
+    ):
+        print("quality", title, fitted(chosen))
+
+
+def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
+    """Dice of every blend on the coarse grid, and the evidence for the quality estimate."""
+    volume, annotation = as_study(task)
+    strategies, engine, watch = segmenter.strategies, segmenter.engine, Watch(0.0)
+    found = locate(volume, annotation, annotation.structures[0], strategies[IN_CONTEXT], engine, watch)
+    case = found.case
+    classical = {name: torch.sigmoid(strategies[name].predict({}, case.query, engine)) for name in CLASSICAL}
+    members = {LEARNED: torch.sigmoid(case.first.logits), **classical}
+    folds = make_folds(case.support, case.prompt.grid.box)
+    again = Gate(strategies, engine, Budget(), 0, watch).predicted(strategies[IN_CONTEXT], {}, folds)
+    evidence = evidence_of(case, folds, again)
+    return {
+        "dataset": task.dataset,
+        "case": task.case,
+        "label": task.label,
+        "slices": task.slices,
+        "dice": {_name(b): _dice(task, found, b.of(members)) for b in BLENDS},
+        **dataclasses.asdict(evidence),
+    }
+
+
+def fitted(rows: list[dict[str, Any]]) -> str:
+    """Least squares of the recommended blend's Dice on 1, confidence, agreement and again."""
+    best = [row["dice"][_name(max(BLENDS, key=lambda b: b.expected(row["slices"])))] for row in rows]
+    terms = [(1.0, row["confidence"], row["agreement"], row["again"] or 0.0) for row in rows]
+    weights = np.linalg.lstsq(np.array(terms), np.array(best), rcond=None)[0]
+    error = np.abs(np.array(terms) @ weights - best).mean()
+    return f"{tuple(round(float(w), 3) for w in weights)}, mean error {error:.3f}"
+
+
+def _dice(task: HeldOutTask, found: Found, probability: torch.Tensor) -> float:
+    values, where = to_voxels(probability - 0.5, found.case.prompt.grid, found.case.support.scene.labels.shape)
+    mask = torch.zeros_like(task.mask)
+    mask[found.region][where] = values > 0
+    return task.dice(mask)
+
+
+def _name(blend: Blend) -> str:
+    return " + ".join(f"{weight} {name}" for name, weight in blend.weights.items())
+
+
+if __name__ == "__main__":
+    main()
