@@ -101,11 +101,8 @@ def _read(cache: Path) -> dict[str, list[str]]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(cache.read_text())
         if isinstance(found, dict):
-            return {
-                k: v
-                for k, v in found.items()
-                if isinstance(v, list) and v[:1] and v[0] in PRECISIONS and v[1] in FORMATS
-            }
+            options = [[dtype, layout] for dtype in PRECISIONS for layout in FORMATS]
+            return {key: option for key, option in found.items() if option in options}
     return {}
 
 

@@ -16,7 +16,7 @@ from metasegment.volume import Geometry, Volume
 
 @pytest.fixture(scope="session")
 def released_engine() -> Engine:
-    """The released weights on the CPU. A test that loads the engine with notes makes its own."""
+    """The released weights on the CPU, for all tests; one that changes an engine makes its own."""
     return Engine(load_network(), "cpu")
 
 
@@ -31,7 +31,8 @@ def ellipsoid() -> Callable[[Sequence[int], Sequence[float], Sequence[float]], n
 
     def build(shape: Sequence[int], centre: Sequence[float], radii: Sequence[float]) -> np.ndarray:
         axes = np.ogrid[tuple(slice(n) for n in shape)]
-        return sum(((a - c) / r) ** 2 for a, c, r in zip(axes, centre, radii, strict=True)) <= 1
+        squared = [((a - c) / r) ** 2 for a, c, r in zip(axes, centre, radii, strict=True)]
+        return squared[0] + squared[1] + squared[2] <= 1
 
     return build
 

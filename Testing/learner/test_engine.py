@@ -18,13 +18,13 @@ TOLERANCE = 0.02
 
 
 class Local(nn.Module):
-    """Stands in for the U-Net: sees one cell around each cell, so that tiles cannot change what is further from their edges."""
+    """Stands in for the U-Net: looks one cell far, so that tiles cannot change what is further from their edges."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv3d(len(CHANNELS), 1, 3, padding=1)
         nn.init.normal_(self.conv.weight, std=0.1, generator=torch.Generator().manual_seed(0))
-        nn.init.constant_(self.conv.bias, 0.5)
+        self.conv.bias = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, batch: Tensor) -> Tensor:
         return self.conv(batch)
@@ -74,7 +74,7 @@ def test_the_answer_has_the_shape_of_the_grid_in_tiles_or_in_one_piece(shape: tu
 
 
 def inside_tiles(size: int, tile: int) -> Tensor:
-    """The cells of an axis (bool) that lie on no inner edge of a tile, where a tile sees zeros instead of its neighbour."""
+    """The cells of an axis (bool) on no inner edge of a tile, where it sees zeros instead of its neighbour."""
     inside = torch.ones(size, dtype=torch.bool)
     for start in range(0, size, round(tile * (1 - TILE_OVERLAP))):
         start = min(start, max(0, size - tile))
@@ -92,10 +92,11 @@ def test_tiles_agree_with_one_piece_away_from_their_edges() -> None:
 
 
 def test_a_full_memory_is_survived_by_smaller_tiles_and_said() -> None:
-    engine, channels = Engine(Greedy(cells=64**3)), channels_of(48, 128, 160)
+    network, channels = Greedy(cells=64**3), channels_of(48, 128, 160)
+    engine = Engine(network)
     tiled = engine.logits(channels)
     assert engine.notes == [f"out of GPU memory: working in tiles of {edge} cells" for edge in (96, 64)]
-    engine.network.cells = math.inf
+    network.cells = math.inf
     whole = engine.forward(channels).detach()
     inside = inside_tiles(128, 64)[:, None] & inside_tiles(160, 64)
     torch.testing.assert_close(tiled[:, inside], whole[:, inside], atol=TOLERANCE, rtol=0)
@@ -111,8 +112,9 @@ def test_tiles_stay_small_once_the_memory_was_full() -> None:
 
 
 def test_a_memory_too_small_for_the_smallest_tile_is_an_error_on_the_cpu() -> None:
-    engine = Engine(Greedy(cells=math.inf))
-    engine.network.cells = 10
+    network = Greedy(cells=math.inf)
+    engine = Engine(network)
+    network.cells = 10
     with pytest.raises(torch.OutOfMemoryError):
         engine.logits(channels_of(16, 16, 16))
 

@@ -1,4 +1,4 @@
-"""Training tasks: repeatable, drawn as users draw, scored only where nothing was drawn, never on a withheld structure."""
+"""Training tasks: repeatable, drawn as users draw, scored where nothing was drawn, never on a withheld structure."""
 
 from __future__ import annotations
 
@@ -147,8 +147,7 @@ def test_episodes_are_finite_and_in_range(episodes: list[Episode]) -> None:
         assert episode.channels.shape == (len(CHANNELS), *episode.target.shape)
         assert episode.channels.dtype == episode.target.dtype == torch.float32
         assert episode.channels.isfinite().all()
-        assert (episode.target.min(), episode.target.max()) >= (0, 0)
-        assert episode.target.max() < 1 + 1e-5
+        assert 0 <= float(episode.target.min()) < float(episode.target.max()) < 1 + 1e-5
 
 
 def test_annotated_cells_weigh_nothing_and_all_others_something(episodes: list[Episode]) -> None:
@@ -178,7 +177,7 @@ def test_some_episodes_are_tiles_that_know_where_they_lie_in_their_overview(epis
     tiles = [e for e in episodes if e.overview is not None]
     assert 2 <= len(tiles) < len(episodes) / 2
     for tile in tiles:
-        assert tile.window is not None
+        assert tile.overview is not None and tile.window is not None
         assert tile.window.shape == tile.target.shape
         for axis in range(3):
             assert tile.window.box.start[axis] >= -1e-4

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metasegment.annotation import AnnotatedSlice, annotation_from_labels
 from metasegment.demo.phantom import Phantom, abdomen_phantom, annotate, choose_slices
 
@@ -52,6 +56,13 @@ def test_the_same_seed_gives_the_same_voxels_and_another_seed_another_patient(pa
     assert np.array_equal(first.volume.array, again.volume.array)
     assert np.array_equal(first.labels, again.labels)
     assert all(dice(mask_of(first, name), mask_of(second, name)) < 0.97 for name in ADULT)
+
+
+def test_it_needs_neither_torch_nor_anything_of_the_training_episodes() -> None:
+    program = "import sys, metasegment.demo.phantom; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "metasegment.demo.phantom" in loaded
+    assert not [module for module in loaded if module.startswith(("torch", "monai", "metasegment.episodes"))]
 
 
 def test_image_and_labels_are_a_ct_and_a_label_map_on_its_grid(phantom: Phantom) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from metasegment.annotation import AnnotatedSlice
 from metasegment.demo.picture import save_overlay
 from metasegment.demo.surface import NoSurface, render_surfaces

@@ -62,9 +62,7 @@ def annotated(mask: Tensor, *slices: tuple[int, int]) -> Tensor:
     return labels
 
 
-def annotated_obliquely(
-    mask: Tensor, normal: Sequence[float], through: Sequence[float], thin: bool = True
-) -> Tensor:
+def annotated_obliquely(mask: Tensor, normal: Sequence[float], through: Sequence[float], thin: bool = True) -> Tensor:
     """Labels of the voxels that a slanted plane passes through: one on each line along its steepest axis, or all."""
     off = index_of(mask.shape) - torch.tensor(through)[:, None, None, None]
     height = torch.tensordot(torch.tensor(normal), off, 1)

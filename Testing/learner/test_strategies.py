@@ -21,7 +21,8 @@ from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.prompts import Scene, make_channels, make_prompt
 from metasegment.roi import Box, working_grid
-from metasegment.segmenter.gate import Fold, best_share, dice_on, make_folds
+from metasegment.segmenter.blend import LEARNED, best_blend
+from metasegment.segmenter.folds import Fold, make_folds
 from metasegment.strategies import Lesson, Strategy, Support, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
 from metasegment.training.losses import dice, segmentation_loss
@@ -57,9 +58,9 @@ def folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> list[Fo
     return make_folds(support, everything(support))
 
 
-def test_the_three_strategies_are_found_by_name() -> None:
+def test_the_strategies_are_found_by_name() -> None:
     found = all_strategies()
-    assert {"interpolation", "in_context", "fine_tune"} <= set(found)
+    assert {"interpolation", "geodesic", "in_context", "fine_tune"} <= set(found)
     assert all(strategy.name == name for name, strategy in found.items())
 
 
@@ -129,14 +130,14 @@ def test_fine_tuning_is_the_same_for_the_same_seed(folds: list[Fold], released_e
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-@pytest.mark.parametrize("name", ["interpolation", "in_context", "fine_tune"])
+@pytest.mark.parametrize("name", sorted(all_strategies()))
 def test_every_strategy_answers_a_query_on_its_grid(name: str, folds: list[Fold], released_engine: Engine) -> None:
     strategy: Strategy = all_strategies()[name]
     state = strategy.fit([fold.lesson for fold in folds], released_engine, 2, 0, lambda: True)
     logits = strategy.predict(state, folds[1].query, released_engine)
     assert logits.shape == folds[1].query.grid.shape
     assert logits.dtype == torch.float32
-    assert dice_on(folds[1].lesson, torch.sigmoid(logits)) > 0.6
+    assert folds[1].dice(torch.sigmoid(logits)) > 0.6
 
 
 @pytest.mark.parametrize("planes", [AXIAL, AXIAL + SAGITTAL])
@@ -169,8 +170,8 @@ def test_nothing_in_a_fold_depends_on_what_was_drawn_on_its_slice(
 
 
 def test_copying_the_visible_annotation_earns_nothing_on_a_hidden_slice(folds: list[Fold]) -> None:
-    assert [dice_on(fold.lesson, fold.lesson.channels[1]) for fold in folds] == [0.0] * len(folds)
-    assert [dice_on(fold.lesson, fold.lesson.target) for fold in folds] == [1.0] * len(folds)
+    assert [fold.dice(fold.lesson.channels[1]) for fold in folds] == [0.0] * len(folds)
+    assert [fold.dice(fold.lesson.target) for fold in folds] == [1.0] * len(folds)
 
 
 def test_slices_that_share_their_cells_with_others_make_no_fold(
@@ -185,9 +186,7 @@ def test_slices_that_share_their_cells_with_others_make_no_fold(
     assert asked_for == [int(40 / voxels_per_cell), int(152 / voxels_per_cell)]
 
 
-def test_slices_without_the_structure_make_no_fold(
-    support_of: Callable[..., Support], two_organs: np.ndarray
-) -> None:
+def test_slices_without_the_structure_make_no_fold(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 14), (0, 20), (0, 37))
     assert len(make_folds(support, everything(support))) == 2
 
@@ -197,31 +196,36 @@ def test_one_slice_with_the_structure_makes_no_fold(support_of: Callable[..., Su
     assert make_folds(support, everything(support)) == []
 
 
-def an_easy_fold(folds: list[Fold]) -> Fold:
+def an_easy_fold(folds: list[Fold], between: bool = True) -> Fold:
     """A fold that asks for the upper half of a grid on one plane."""
     target = torch.zeros(16, 16, 16)
     target[:, :8] = 1
     cells = torch.zeros(16, 16, 16, dtype=torch.bool)
     cells[8] = True
-    return replace(folds[0], lesson=Lesson(torch.zeros(8, 16, 16, 16), target, cells))
+    return replace(folds[0], lesson=Lesson(torch.zeros(8, 16, 16, 16), target, cells), between=between)
 
 
-def test_interpolation_alone_is_taken_where_it_alone_is_right(folds: list[Fold]) -> None:
+@pytest.mark.parametrize("right", [LEARNED, "interpolation", "geodesic"])
+def test_hidden_slices_outweigh_experience_where_one_answer_alone_is_right(folds: list[Fold], right: str) -> None:
     fold = an_easy_fold(folds)
-    share, again = best_share([fold], [1 - fold.lesson.target], [fold.lesson.target])
-    assert share == 1.0
-    assert again == 0.0
+    answers = dict.fromkeys((LEARNED, "interpolation", "geodesic"), 1 - fold.lesson.target)
+    answers[right] = fold.lesson.target
+    blend = best_blend([fold] * 4, [answers] * 4, shown=4)
+    assert fold.dice(blend.of(answers)) == 1
 
 
-def test_most_of_the_learned_answer_is_taken_where_it_alone_is_right(folds: list[Fold]) -> None:
-    fold = an_easy_fold(folds)
-    share, again = best_share([fold], [fold.lesson.target], [1 - fold.lesson.target])
-    assert share < 0.5
-    assert again == 1.0
+def test_experience_decides_where_no_slice_lies_between_others(folds: list[Fold]) -> None:
+    fold = an_easy_fold(folds, between=False)
+    answers = dict.fromkeys((LEARNED, "interpolation", "geodesic"), 1 - fold.lesson.target)
+    answers["interpolation"] = fold.lesson.target
+    assert best_blend([fold] * 2, [answers] * 2, shown=2) == best_blend([], [], shown=2)
 
 
-def test_nothing_is_blended_in_where_no_slice_can_be_hidden() -> None:
-    assert best_share([], [], []) == (0.0, None)
+def test_the_ends_of_the_annotation_do_not_lie_between_others(
+    support_of: Callable[..., Support], two_organs: np.ndarray
+) -> None:
+    support = support_of(two_organs, *AXIAL)
+    assert [fold.between for fold in make_folds(support, everything(support))] == [False, True, False]
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +245,8 @@ def synthetic_pairs() -> list[tuple[Tensor, list[Tensor]]]:
 def test_the_annotation_of_another_structure_does_not_find_this_one(
     synthetic_pairs: list[tuple[Tensor, list[Tensor]]], released_engine: Engine
 ) -> None:
-    own, others = [], []
+    own: list[float] = []
+    others: list[float] = []
     for image, (mask, other) in synthetic_pairs:
         for shown, scores in ((mask, own), (other, others)):
             labels = on_three_slices(shown)

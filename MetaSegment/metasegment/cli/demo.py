@@ -71,7 +71,7 @@ def _study(options: argparse.Namespace) -> Study:
         return Study(*common.read_inputs(options), truth=None)
     phantom = abdomen_phantom()
     labels = annotate(phantom.labels, choose_slices(phantom.labels))
-    annotation = annotation_from_labels(labels, phantom.volume.geometry, phantom.names)
+    annotation = annotation_from_labels(labels, phantom.volume.geometry, phantom.names, phantom.colors)
     return Study(phantom.volume, annotation, phantom.labels)
 
 

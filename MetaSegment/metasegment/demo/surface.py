@@ -92,7 +92,8 @@ def _why(code: int, errors: str) -> str:
     last = errors.strip().splitlines()[-1:]
     if code == 1 and last:  # a Python exception, such as a library that VTK links to and the system lacks
         return f"VTK cannot draw: {last[0]}"
-    return f"VTK found no OpenGL (exit code {code}); on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri"
+    hint = "on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri"
+    return f"VTK cannot draw (exit code {code}), most likely for want of OpenGL; {hint}"
 
 
 def _render(

@@ -87,7 +87,7 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
         [
             (surface / (0.25 * scale)).clamp(-1, 1),
             distance_to_known(known, spacing) / scale,
-            geodesic.faded(_geodesic(appearance.standardise(image), fg, bg, spacing), fg, known),
+            geodesic.faded(_geodesic(appearance.standardise(image), fg, bg, spacing), fg, known, spacing),
         ]
     )
     return Prompt(grid, appearance, surface, fields)

@@ -43,20 +43,23 @@ def coarse_answer(
     return Answer(prompt.grid, strategy.predict(state, query, engine))
 
 
-def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, coarse: Answer, engine: Engine) -> Answer:
-    """A weighted blend of strategies around what a coarse answer found, as fine as the volume where that is affordable.
+def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
+    """A weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is finer.
 
-    Weights sum to one; probabilities are blended. The coarse answer goes in as the earlier answer where the grid is
-    finer.
+    Weights sum to one; probabilities are blended. `query` is on the coarse grid; `first` goes in as the earlier answer
+    where the grid is finer.
     """
+    coarse = _blended(members, query, engine)
     grid = fine_grid(coarse, query.scene)
     if grid is None:
-        grid, previous = coarse.grid, None
-    else:
-        previous = torch.sigmoid(resample(coarse.logits, grid.within(coarse.grid)))
-    asked = replace(query, grid=grid, previous=previous)
-    parts = [w * torch.sigmoid(strategy.predict(state, asked, engine)) for w, strategy, state in members]
-    return Answer(grid, torch.logit(torch.stack(parts).sum(0), eps=1e-6))
+        return coarse
+    previous = torch.sigmoid(resample(first.logits, grid.within(first.grid)))
+    return _blended(members, replace(query, grid=grid, previous=previous), engine)
+
+
+def _blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine) -> Answer:
+    parts = [weight * torch.sigmoid(strategy.predict(state, query, engine)) for weight, strategy, state in members]
+    return Answer(query.grid, torch.logit(torch.stack(parts).sum(0), eps=1e-6))
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:

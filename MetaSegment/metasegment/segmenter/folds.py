@@ -33,14 +33,18 @@ class Fold:
 
 
 def make_folds(support: Support, box: Box) -> list[Fold]:
-    """Folds for evenly chosen slices that show the structure, on a grid of the box; none where fewer than two do."""
+    """Folds for evenly chosen slices that show the structure, on a grid of the box; none where fewer than two do.
+
+    A slice whose cells are all known from others as well asks for nothing and makes no fold.
+    """
     shown = [n for n in range(len(support.sheets)) if support.shown_in(n)]
     if len(shown) < 2:
         return []
     grid = working_grid(box, support.scene.spacing, FOLD_CELLS)
     count = min(MOST_FOLDS, len(shown))
     chosen = {shown[round(n * (len(shown) - 1) / (count - 1))] for n in range(count)}
-    return [_fold(support, grid, hidden, shown[0] < hidden < shown[-1]) for hidden in sorted(chosen)]
+    folds = [_fold(support, grid, hidden, shown[0] < hidden < shown[-1]) for hidden in sorted(chosen)]
+    return [fold for fold in folds if bool(fold.lesson.cells.any())]
 
 
 def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:

@@ -16,6 +16,7 @@ import torch
 from ..annotation import Annotation
 from ..engine import Engine
 from ..errors import InputError
+from ..export import default_name
 from ..prompts import box_limits, structure_box
 from ..roi import Box, grown
 from ..strategies import Strategy, all_strategies
@@ -141,7 +142,7 @@ class Segmenter:
         structures = tuple(
             StructureResult(
                 label=f.case.support.structure,
-                name=annotation.names.get(f.case.support.structure, f"structure {f.case.support.structure}"),
+                name=annotation.names.get(f.case.support.structure, default_name(f.case.support.structure)),
                 voxels=int(counts[f.case.support.structure]),
                 volume_ml=float(counts[f.case.support.structure]) * millilitres,
                 estimated_dice=d.estimated_dice,

@@ -17,14 +17,15 @@ MAX_FILE_BYTES = 15 * 2**20
 
 
 def save_checkpoint(folder: Path, tasks: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Writes `folder/tasks-N`, appearing at once when complete, and drops older ones."""
+    """Writes `folder/tasks-N`, appearing at once when complete, and drops older ones. One that is there stays."""
     final, beside = folder / f"tasks-{tasks:09d}", folder / "incomplete"
+    if final.exists():
+        return
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     for number, shard in enumerate(_shards(tensors)):
         save_file(shard, beside / f"state-{number}.safetensors")
     (beside / "facts.json").write_text(json.dumps({"tasks": tasks, **facts}))
-    shutil.rmtree(final, ignore_errors=True)
     beside.rename(final)
     for old in _complete(folder)[:-1]:
         shutil.rmtree(old)

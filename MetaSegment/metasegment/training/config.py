@@ -76,9 +76,9 @@ def read_config(name: str) -> Config:
     in it.
     """
     path = Path(name)
-    if not path.exists():
+    if not path.is_file():
         path = CONFIGS / f"{name}.toml"
-    if not path.exists():
+    if not path.is_file():
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
         raise InputError(f"no training configuration {name}: give a TOML file or one of {known}")
     try:
@@ -96,7 +96,9 @@ def read_config(name: str) -> Config:
     return config
 
 
-def _section(path: Path, name: str, kind: Any, values: dict[str, Any]) -> Any:
+def _section(path: Path, name: str, kind: Any, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: {name} must be a section, [{name}], with settings below it")
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:

@@ -8,7 +8,9 @@ checkpoint was. No adaptation inside: the network amortises it.
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -164,8 +166,21 @@ def _batches(config: Config, bank: Bank, first: int) -> Iterator[list[Episode]]:
         num_workers=config.run.workers,
         prefetch_factor=8 if config.run.workers else None,
         multiprocessing_context="forkserver" if config.run.workers else None,
+        worker_init_fn=_end_with_the_trainer,
     )
     yield from loader
+
+
+def _end_with_the_trainer(_: int) -> None:
+    """Ends this worker when the trainer is killed: it would wait for ever on a full queue, with a gigabyte of data."""
+
+    def watch() -> None:
+        trainer = multiprocessing.parent_process()
+        if trainer is not None:
+            trainer.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _step(config: Config, state: State, episodes: list[Episode], precision: Precision, device: str) -> dict[str, float]:

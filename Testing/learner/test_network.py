@@ -1,0 +1,185 @@
+"""The network's shapes and sizes, its weights on disk, and the number format that is timed once and remembered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from metasegment.errors import InputError
+from metasegment.network import build_network, load_network, save_weights
+from metasegment.precision import FORMATS, PRECISIONS, Precision, fastest_precision
+from metasegment.prompts import CHANNELS
+
+
+def random_channels(k: int, j: int, i: int) -> Tensor:
+    return torch.randn(1, len(CHANNELS), k, j, i, generator=torch.Generator().manual_seed(0))
+
+
+def parameters_of(network: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in network.named_parameters()}
+
+
+# --- the network ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "millions"), [("M", 1.4), ("L0", 5.6)])
+def test_a_network_has_the_size_it_is_named_after(size: str, millions: float) -> None:
+    count = sum(p.numel() for p in build_network(size).parameters())
+    assert count / 1e6 == pytest.approx(millions, rel=0.02)
+
+
+@pytest.mark.parametrize("size", ["M", "L0"])
+@torch.no_grad()
+def test_every_cell_gets_one_logit_also_on_thin_grids(size: str) -> None:
+    network = build_network(size).eval()
+    for shape in ((16, 24, 32), (32, 16, 16)):
+        logits = network(random_channels(*shape))
+        assert logits.shape == (1, 1, *shape)
+        assert logits.isfinite().all()
+
+
+@torch.no_grad()
+def test_structures_of_a_batch_do_not_influence_each_other() -> None:
+    network = build_network().eval()
+    one, other = random_channels(16, 16, 16), 5 + 3 * random_channels(16, 16, 16).flip(2)
+    together = network(torch.cat([one, other]))
+    torch.testing.assert_close(together[:1], network(one), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(together[1:], network(other), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+@torch.no_grad()
+def test_number_format_and_layout_hardly_change_the_answer(layout: str) -> None:
+    network, channels = build_network().eval(), random_channels(16, 16, 24)
+    expected = network(channels)
+    for dtype, tolerance in (("float32", 1e-4), ("bfloat16", 0.1)):
+        precision = Precision(dtype, layout)
+        precision.lay_out(network)
+        with precision.autocast("cpu"):
+            found = network(channels.contiguous(memory_format=precision.memory_format))
+        torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=0)
+
+
+# --- weights on disk -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", ["M", "L0"])
+def test_saved_weights_come_back_bit_for_bit(size: str, tmp_path: Path) -> None:
+    network = build_network(size)
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, size, parameters_of(network), {"tasks": "12"})
+    loaded = parameters_of(load_network(path))
+    assert loaded.keys() == parameters_of(network).keys()
+    assert all(torch.equal(loaded[name], p) for name, p in parameters_of(network).items())
+    assert [p.name for p in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+@pytest.fixture
+def a_weights_file(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, "M", parameters_of(build_network("M")), {})
+    return path
+
+
+@pytest.mark.parametrize("damage", ["one byte", "cut", "empty", "another file"])
+def test_damaged_weights_are_refused(damage: str, a_weights_file: Path) -> None:
+    content = bytearray(a_weights_file.read_bytes())
+    if damage == "one byte":
+        content[-1000] ^= 0x10
+    elif damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "empty":
+        content = bytearray()
+    else:
+        content = bytearray(b"not weights at all, but long enough to look like some")
+    a_weights_file.write_bytes(content)
+    with pytest.raises(InputError, match="damaged") as caught:
+        load_network(a_weights_file)
+    assert str(a_weights_file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fact", [{"format": "metasegment-weights-0"}, {"channels": "image"}, {"size": "XXL"}])
+def test_weights_of_another_version_are_refused(fact: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, "M", parameters_of(build_network("M")), fact)
+    with pytest.raises(InputError, match="another version"):
+        load_network(path)
+
+
+def test_absent_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no weights at .*nowhere\.safetensors"):
+        load_network(tmp_path / "nowhere.safetensors")
+
+
+# --- precision -----------------------------------------------------------------------------------------------------
+
+
+class CountedConvolution(nn.Module):
+    """A real layer that counts how often it is run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv3d(len(CHANNELS), 1, 1)
+        self.runs = 0
+
+    def forward(self, channels: Tensor) -> Tensor:
+        self.runs += 1
+        return self.layer(channels)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_fastest_format_is_measured_once_and_remembered(training: bool, tmp_path: Path) -> None:
+    cache = tmp_path / "deep" / "precision.json"
+    network = CountedConvolution()
+    first = fastest_precision(network, "cpu", training, cache)
+    assert first.dtype in PRECISIONS
+    assert first.layout in FORMATS
+    measured = network.runs
+    assert measured >= len(PRECISIONS) * len(FORMATS)
+    assert fastest_precision(network, "cpu", training, cache) == first
+    assert network.runs == measured
+    assert [p.name for p in cache.parent.iterdir()] == ["precision.json"]
+
+
+def test_what_is_remembered_is_used(tmp_path: Path) -> None:
+    cache = tmp_path / "precision.json"
+    fastest_precision(CountedConvolution(), "cpu", False, cache)
+    (key,) = json.loads(cache.read_text())
+    for option in ([dtype, layout] for dtype in PRECISIONS for layout in FORMATS):
+        cache.write_text(json.dumps({key: option}))
+        assert fastest_precision(CountedConvolution(), "cpu", False, cache) == Precision(*option)
+
+
+def test_training_and_use_are_measured_apart(tmp_path: Path) -> None:
+    cache, network = tmp_path / "precision.json", CountedConvolution()
+    fastest_precision(network, "cpu", False, cache)
+    in_use = network.runs
+    fastest_precision(network, "cpu", True, cache)
+    assert network.runs > in_use
+    assert len(json.loads(cache.read_text())) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x00", b'"bfloat16"', "entries"])
+def test_a_corrupt_memory_is_replaced(content: bytes | str, tmp_path: Path) -> None:
+    cache, network = tmp_path / "precision.json", CountedConvolution()
+    fastest_precision(network, "cpu", False, cache)
+    (key,) = json.loads(cache.read_text())
+    damaged = [["float32"], [], None, "float32", ["float16", "contiguous"], [["float32"], "contiguous"]]
+    contents = [json.dumps({key: d}).encode() for d in damaged] if isinstance(content, str) else [content]
+    for broken in contents:
+        cache.write_bytes(broken)
+        before = network.runs
+        found = fastest_precision(network, "cpu", False, cache)
+        assert network.runs > before
+        assert json.loads(cache.read_text()) == {key: [found.dtype, found.layout]}
+
+
+def test_a_home_that_cannot_be_written_costs_only_the_measurement(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    assert fastest_precision(CountedConvolution(), "cpu", False, occupied / "precision.json").dtype in PRECISIONS
