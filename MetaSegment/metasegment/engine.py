@@ -35,23 +35,26 @@ class Engine:
         """Logits (k, j, i) float32 on the CPU for channels (8, k, j, i); `parameters` replace the network's own by
         name.
         """
-        return self._surviving(lambda: self._tiled(channels, parameters)).cpu()
+        return self._surviving(lambda: self._tiled(channels, parameters), max(channels.shape[1:])).cpu()
 
     def forward(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits (k, j, i) float32 on the device, differentiable, in one piece."""
         return self._run(channels.to(self.device)[None], parameters)[0, 0]
 
-    def _surviving(self, work: Callable[[], Tensor]) -> Tensor:
+    def _surviving(self, work: Callable[[], Tensor], largest: int) -> Tensor:
         while True:
             try:
                 return work()
             except torch.OutOfMemoryError:
-                self._give_way()
+                self._give_way(largest)
 
-    def _give_way(self) -> None:
-        """Smaller tiles first, then the CPU; re-raises what is being handled when there is nothing left to give."""
-        if len(self._windows) > 1:
-            self._windows.pop(0)
+    def _give_way(self, largest: int) -> None:
+        """Tiles smaller than the grid's largest side first, then the CPU; re-raises what is being handled when there is
+        nothing left to give.
+        """
+        smaller = [window for window in self._windows[1:] if window < largest]
+        if smaller:
+            self._windows = smaller
             self.notes.append(f"out of GPU memory: working in tiles of {self._windows[0]} cells")
         elif torch.device(self.device).type != "cpu":
             self.notes.append("out of GPU memory: working on the CPU")

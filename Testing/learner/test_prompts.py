@@ -26,7 +26,7 @@ from metasegment.prompts import (
 )
 from metasegment.prompts.appearance import learn_appearance
 from metasegment.prompts.channels import GEODESIC_CELLS
-from metasegment.prompts.geodesic import margin
+from metasegment.prompts.geodesic import FADE_DIAMETERS, faded, margin
 from metasegment.prompts.interpolation import annotated_planes, distance_to_known, interpolate
 from metasegment.roi import Box, Grid, to_voxels
 from metasegment.strategies.base import Support
@@ -309,6 +309,26 @@ def test_the_competition_lands_in_place_also_where_the_grid_is_so_large_that_it_
     scene = Scene(100.0 * organ, annotated(organ, (0, 12 * size)), (1, 1, 1))
     assert (organ.numel() > GEODESIC_CELLS) == (size == 2)
     assert dice(channels_of(scene)[COMPETITION] > 0, organ) > 0.9
+
+
+def test_beyond_the_outermost_slices_the_lead_fades_by_one_over_some_diameters() -> None:
+    mask = torch.zeros(60, 24, 24, dtype=torch.bool)
+    mask[:] = disc((24, 24), 6)
+    lead, spacing = torch.full((60, 24, 24), 0.5), (2.0, 1.0, 1.0)
+    labels = annotated(mask, (0, 20), (0, 30))
+    loss = (lead - faded(lead, (labels == ORGAN).float(), labels != 0, spacing)).flatten(1)
+    diameter = 2 * math.sqrt(int(mask[0].sum()) / math.pi)
+    assert (loss[20:31] == 0).all()
+    assert loss[34].tolist() == pytest.approx([4 * 2.0 / (FADE_DIAMETERS * diameter)] * 24**2, abs=1e-5)
+    assert torch.equal(loss[:20].flip(0), loss[31:51])
+
+
+@pytest.mark.parametrize("slices", [[(0, 20)], [(0, 20), (0, 21)], [(0, 20), (0, 40)]])
+def test_one_slice_says_nothing_about_the_end_of_a_structure(slices: list[tuple[int, int]]) -> None:
+    mask = torch.zeros(60, 24, 24, dtype=torch.bool)
+    mask[:30] = disc((24, 24), 6)  # absent on the slice at 40
+    lead, labels = torch.full((60, 24, 24), 0.5), annotated(mask, *slices)
+    assert torch.equal(faded(lead, (labels == ORGAN).float(), labels != 0, (1, 1, 1)), lead)
 
 
 # --- channels ------------------------------------------------------------------------------------------------------

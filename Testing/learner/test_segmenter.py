@@ -162,7 +162,7 @@ class Pupil:
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
-        return engine.logits(query.channels())
+        return engine.logits(query.channels)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_the_preview_comes_before_the_adapted_result(segmenter: Segmenter, organ
         events.append("preview")
         previews.append(labels)
 
-    watch = Watch(0, progress=lambda stage, share: events.append(stage))
+    watch = Watch(progress=lambda stage, share: events.append(stage))
     final = segmenter.segment(*organs, NO_TIME, watch=watch, preview=preview)
     assert list(dict.fromkeys(events)) == ["first answer", "preview", "adapting", "composing", "done"]
     assert previews[0].shape == final.labels.shape
@@ -221,7 +221,7 @@ def test_progress_goes_from_nothing_to_all_and_never_back(
     segmenter: Segmenter, organs: tuple[Volume, Annotation]
 ) -> None:
     shares: list[float] = []
-    segmenter.segment(*organs, NO_TIME, watch=Watch(0, progress=lambda stage, share: shares.append(share)))
+    segmenter.segment(*organs, NO_TIME, watch=Watch(progress=lambda stage, share: shares.append(share)))
     assert shares[0] == 0
     assert shares[-1] == 1
     assert shares == sorted(shares)
@@ -230,7 +230,7 @@ def test_progress_goes_from_nothing_to_all_and_never_back(
 def test_cancelling_takes_effect_after_the_preview(segmenter: Segmenter, organs: tuple[Volume, Annotation]) -> None:
     previews: list[np.ndarray] = []
     stages: list[str] = []
-    watch = Watch(60, progress=lambda stage, share: stages.append(stage), cancelled=lambda: bool(previews))
+    watch = Watch(progress=lambda stage, share: stages.append(stage), cancelled=lambda: bool(previews))
     with pytest.raises(Cancelled):
         segmenter.segment(*organs, watch=watch, preview=previews.append)
     assert previews
@@ -249,7 +249,7 @@ def test_cancelling_takes_effect_within_a_step_of_learning(
 
     with pytest.raises(Cancelled):
         segmenter.segment(
-            *organs, Budget(seconds=600, steps=1000), strategy="fine_tune", watch=Watch(600, cancelled=cancelled)
+            *organs, Budget(seconds=600, steps=1000), strategy="fine_tune", watch=Watch(cancelled=cancelled)
         )
     assert asked == 7
 
@@ -296,7 +296,7 @@ def test_to_one_structure_the_other_is_background(
     alone = annotation_from_labels(np.where(labels == 2, BACKGROUND, labels), volume.geometry)
     in_context = all_strategies()["in_context"]
     first, second = (
-        locate(volume, annotation, 1, in_context, released_engine, Watch(60)).case.first.logits
+        locate(volume, annotation, 1, in_context, released_engine, Watch()).case.first.logits
         for annotation in (together, alone)
     )
     assert torch.equal(first, second)

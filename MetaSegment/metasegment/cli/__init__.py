@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"metasegment: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):  # PyTorch's on the CPU
+            raise
         print("metasegment: out of memory; close other programs, or crop or downsample the image", file=sys.stderr)
         return 2
     except (Cancelled, KeyboardInterrupt):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -46,8 +47,10 @@ def make_segmenter(options: argparse.Namespace) -> Segmenter:
     return Segmenter(Engine(load_network(options.weights), choose_device(options.device)))
 
 
-def require_writable(path: Path) -> None:
-    """Refuses an output that could not be written, before minutes are spent on it."""
+def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:
+    """Refuses an output that could not be written, or would replace an input, before minutes are spent on it."""
+    if any(path.resolve() == kept.resolve() for kept in spared):
+        raise InputError(f"cannot write {path}: it is an input; give another file name")
     if not path.name.lower().endswith(WRITABLE):
         raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(WRITABLE)}")
     try:

@@ -14,7 +14,7 @@ from ..demo.phantom import abdomen_phantom, annotate, choose_slices
 from ..demo.picture import save_overlay
 from ..errors import InputError
 from ..export import default_color, write_segmentation
-from ..segmenter import Segmentation, Watch
+from ..segmenter import Budget, Segmentation, Watch
 from ..volume import Volume, write_volume
 from . import common, report
 from .progress import Progress
@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     study = _study(options)
     folder = _folder(options.output)
-    watch = Watch(SECONDS, progress=Progress(), cancelled=common.Interrupt())
-    result = segmenter.segment(study.volume, study.annotation, watch=watch)
+    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
+    result = segmenter.segment(study.volume, study.annotation, Budget(seconds=SECONDS), watch=watch)
     write_result(result, study.volume, study.annotation, folder / "segmentation.seg.nrrd")
     write_volume(study.volume, folder / "image.nrrd")
     annotation = study.annotation

@@ -17,7 +17,7 @@ def as_json(result: Segmentation, output: str) -> dict[str, Any]:
         "next_slice": next_slice_as_json(result.next_slice),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "device": result.device,
-        "peak_memory_mb": round(result.peak_memory_mb),
+        "peak_memory_mb": None if result.peak_memory_mb is None else round(result.peak_memory_mb),
         "notes": list(result.notes),
     }
 

@@ -29,11 +29,11 @@ def add_to(commands: common.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     for path in filter(None, (options.output, options.uncertainty)):
-        common.require_writable(path)
+        common.require_writable(path, spared=(options.image, options.annotation))
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
     budget = Budget(seconds=options.seconds)
-    watch = Watch(budget.seconds, progress=Progress(), cancelled=common.Interrupt())
+    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, watch)
     write_result(result, volume, annotation, options.output, options.uncertainty)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
     budget = Budget(seconds=0)  # adapting sharpens the answer but hardly moves where it is unsure
-    watch = Watch(budget.seconds, progress=Progress(), cancelled=common.Interrupt())
+    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
     suggestion = segmenter.segment(volume, annotation, budget, watch=watch).next_slice
     if options.json:
         print(json.dumps({"next_slice": report.next_slice_as_json(suggestion)}))

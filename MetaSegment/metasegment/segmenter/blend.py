@@ -39,7 +39,9 @@ BLENDS = (
     Blend({LEARNED: 1.0}, (0.66, 0.794, 0.806)),
     Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.62, 0.825, 0.850)),
     Blend({LEARNED: 0.34, "geodesic": 0.33, "interpolation": 0.33}, (0.5, 0.803, 0.846)),
+    Blend({LEARNED: 0.5, "geodesic": 0.25, "interpolation": 0.25}, (0.5, 0.803, 0.846)),
     Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.5, 0.790, 0.828)),
+    Blend({"geodesic": 0.5, "interpolation": 0.5}, (0.5, 0.790, 0.828)),
     Blend({"geodesic": 1.0}, (0.58, 0.766, 0.812)),
     Blend({"interpolation": 1.0}, (0.34, 0.660, 0.773)),
 )

@@ -50,7 +50,7 @@ def make_folds(support: Support, box: Box) -> list[Fold]:
 def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:
     scene = support.without(hidden)
     query = Query(scene, support.structure, make_prompt(scene, support.structure, grid), grid)
-    channels = query.channels()
+    channels = query.channels
     inside, outside = known_fractions(support.showing([hidden]), support.structure, grid)
     seen = channels[1] + channels[2] > 0
     return Fold(Lesson(channels, (inside >= 0.5).float(), (inside + outside > 0) & ~seen), query, between)

@@ -76,19 +76,18 @@ class Gate:
     watch: Watch
 
     def decide(self, case: Case) -> Decision:
-        """Adapts where that helps, blends with the classical answers where that helps, and answers."""
+        """Blends with the classical answers where that helps, adapts where that helps, and answers."""
         folds = make_folds(case.support, case.prompt.grid.box)
-        in_context = self.strategies[IN_CONTEXT]
-        on_folds = self.predicted(in_context, {}, folds)
+        on_folds = self.predicted(self.strategies[IN_CONTEXT], {}, folds)
         quality = estimated_dice(evidence_of(case, folds, on_folds))
-        learner, state = in_context, self._taught(in_context, [])
-        if quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
-            learner, state = self._best_learner(folds, on_folds)
-        classical = {name: self.predicted(self.strategies[name], {}, folds) for name in CLASSICAL}
+        classical = [self.predicted(self.strategies[name], {}, folds) for name in CLASSICAL]
         answers = [
-            {LEARNED: p, **{name: found[n] for name, found in classical.items()}} for n, p in enumerate(on_folds)
+            dict(zip((LEARNED, *CLASSICAL), found, strict=True)) for found in zip(on_folds, *classical, strict=True)
         ]
         blend = best_blend(folds, answers, case.support.slices_shown)
+        learner, state = self.strategies[IN_CONTEXT], self._taught(self.strategies[IN_CONTEXT], [])
+        if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
+            learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
         return Decision(answer, _described(blend, learner.name), quality)
 
@@ -124,7 +123,11 @@ class Gate:
 
     def _taught(self, strategy: Strategy, folds: Sequence[Fold]) -> State:
         lessons = [f.lesson for f in folds]
-        return strategy.fit(lessons, self.engine, self.budget.steps, self.seed, self.watch.heartbeat)
+        try:
+            return strategy.fit(lessons, self.engine, self.budget.steps, self.seed, self.watch.heartbeat)
+        except torch.OutOfMemoryError:
+            self.engine.notes.append(f"out of GPU memory: {strategy.name} did not adapt")
+            return {}
 
     def predicted(self, strategy: Strategy, state: State, folds: Sequence[Fold]) -> list[Tensor]:
         """Probabilities with which a strategy finds each fold's slice again."""

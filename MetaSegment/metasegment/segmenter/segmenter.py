@@ -5,8 +5,6 @@ Knows nothing of files, HTTP or Slicer; its callers show progress, cancel, and k
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +15,7 @@ from ..annotation import Annotation
 from ..engine import Engine
 from ..errors import InputError
 from ..export import default_name
+from ..memory import peak_memory_mb
 from ..prompts import box_limits, structure_box
 from ..roi import Box, grown
 from ..strategies import Strategy, all_strategies
@@ -51,7 +50,8 @@ class StructureResult:
 class Segmentation:
     """`labels` uint8 (k, j, i) on the volume's grid; `map` holds the uncertainty around the structures.
 
-    `seconds` is by stage, `peak_memory_mb` of the whole process, `notes` are sentences for the user.
+    `seconds` is by stage, `peak_memory_mb` of the whole process where the system tells, `notes` are sentences for the
+    user.
     """
 
     labels: np.ndarray
@@ -60,7 +60,7 @@ class Segmentation:
     next_slice: NextSlice | None
     seconds: dict[str, float]
     device: str
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     notes: tuple[str, ...]
 
 
@@ -104,7 +104,8 @@ class Segmenter:
         """
         if strategy != AUTO and strategy not in self.strategies:
             raise InputError(f"no strategy {strategy!r}: use auto or one of {', '.join(sorted(self.strategies))}")
-        watch = watch or Watch(budget.seconds)
+        watch = watch or Watch()
+        watch.start(budget.seconds)
         torch.manual_seed(seed)
         found = self._first_answers(volume, annotation, watch)
         if preview:
@@ -159,7 +160,7 @@ class Segmenter:
             suggestion,
             dict(watch.seconds),
             self.engine.device,
-            _peak_memory_mb(),
+            peak_memory_mb(),
             tuple(self.engine.notes),
         )
 
@@ -196,8 +197,3 @@ def _touching(answer: Answer) -> list[tuple[bool, bool]]:
     mask = answer.logits > 0
     shares = [mask.movedim(axis, 0).flatten(1).float().mean(1) for axis in range(3)]
     return [(bool(s[0] > TOUCHING), bool(s[-1] > TOUCHING)) for s in shares]
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -16,15 +16,16 @@ class Watch:
     `progress` receives a stage in words and the share done, 0…1. `seconds` holds what each stage took, in order.
     """
 
-    budget_seconds: float
     progress: Callable[[str, float], None] = lambda stage, share: None
     cancelled: Callable[[], bool] = lambda: False
     seconds: dict[str, float] = field(default_factory=dict)
-    _started: float = field(default_factory=time.monotonic)
     _stage: tuple[str, float] | None = None
+    _end: float = 0.0
     _deadline: float = 0.0
 
-    def __post_init__(self) -> None:
+    def start(self, seconds: float) -> None:
+        """Starts the clock: optional steps may take so long in all."""
+        self._end = time.monotonic() + seconds
         self.spend(1.0)
 
     def enter(self, stage: str, share: float) -> None:
@@ -49,7 +50,7 @@ class Watch:
     def spend(self, share: float) -> None:
         """Lets optional steps take this share, 0…1, of the time that is left, until the next call."""
         now = time.monotonic()
-        self._deadline = now + share * max(0.0, self._started + self.budget_seconds - now)
+        self._deadline = now + share * max(0.0, self._end - now)
 
     def heartbeat(self) -> bool:
         """For loops of optional steps: raises Cancelled, or says whether there is time for one more."""

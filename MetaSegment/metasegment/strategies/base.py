@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -68,6 +69,7 @@ class Query:
     grid: Grid
     previous: Tensor | None = None
 
+    @cached_property
     def channels(self) -> Tensor:
         """The network's input (8, *grid.shape)."""
         return make_channels(self.scene, self.structure, self.prompt, self.grid, self.previous)

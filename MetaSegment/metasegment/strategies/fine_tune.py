@@ -49,7 +49,7 @@ class FineTune:
         return {name: p.detach() for name, p in tuned.items()}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
-        return engine.logits(query.channels(), state)
+        return engine.logits(query.channels, state)
 
 
 def adaptable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:

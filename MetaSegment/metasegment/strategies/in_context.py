@@ -19,7 +19,7 @@ class InContext:
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
-        return engine.logits(query.channels())
+        return engine.logits(query.channels)
 
 
 STRATEGY = InContext()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+WORDS = {int: "a whole number", float: "a number", str: "a text"}
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -103,6 +105,10 @@ def _section(path: Path, name: str, kind: Any, values: Any) -> Any:
     unknown = sorted(set(values) - known)
     if unknown:
         raise InputError(f"{path}: unknown setting {unknown[0]!r} in [{name}]; known are {', '.join(sorted(known))}")
+    plain = {key: hint for key, hint in typing.get_type_hints(kind).items() if hint in (int, float, str)}
+    for key, hint in plain.items():
+        if key in values and not isinstance(values[key], (int, float) if hint is float else hint):
+            raise InputError(f"{path}: {key} in [{name}] must be {WORDS[hint]}, not {values[key]!r}")
     try:
         return kind(**values)
     except TypeError as error:

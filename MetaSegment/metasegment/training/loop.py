@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..episodes.bank import Bank, load_bank
 from ..episodes.chance import happens, uniform
 from ..episodes.episode import Episode, make_episode
+from ..errors import InputError
 from ..network import build_network, save_weights, set_parameters
 from ..precision import Precision, fastest_precision
 from ..prompts import OPTIONAL, PREVIOUS
@@ -53,7 +55,6 @@ class EpisodeSequence(Dataset[Episode]):
         return self._config.optimiser.tasks
 
     def __getitem__(self, index: int) -> Episode:
-        torch.set_num_threads(1)
         return make_episode(self._bank, self._config.episodes, self._config.run.seed, index)
 
 
@@ -104,10 +105,12 @@ def train(config: Config, minutes: float | None = None) -> Path:
     found = latest_checkpoint(folder)
     if found:
         state.restore(found[0], found[1]["tasks"])
-        print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", flush=True)
+        print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", file=sys.stderr, flush=True)
     precision = fastest_precision(build_network(config.network.size).to(device), device, training=True)
     precision.lay_out(state.network)
     bank = load_bank(Path(config.data.root), config.data.withheld)
+    if config.episodes.brain_maps and not bank.label_maps:
+        raise InputError(f"no label maps in {config.data.root}/labelmaps: add some or set brain_maps = 0 in [episodes]")
     curves = Curves(folder, state.tasks)
     _run(config, state, bank, precision, device, curves, folder, minutes)
     weights = folder / "weights.safetensors"
@@ -145,7 +148,11 @@ def _run(
             values = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
             values["tasks_per_second"] = (state.tasks - first) / (now - started)
             curves.add(state.tasks, values)
-            print(f"task {state.tasks} " + " ".join(f"{k} {v:.3g}" for k, v in values.items()), flush=True)
+            print(
+                f"task {state.tasks} " + " ".join(f"{k} {v:.3g}" for k, v in values.items()),
+                file=sys.stderr,
+                flush=True,
+            )
             recent = []
         if state.tasks % config.run.validation_tasks < len(episodes) and not out_of_time:
             curves.add(state.tasks, _validated(config, state, precision, device))
@@ -166,13 +173,14 @@ def _batches(config: Config, bank: Bank, first: int) -> Iterator[list[Episode]]:
         num_workers=config.run.workers,
         prefetch_factor=8 if config.run.workers else None,
         multiprocessing_context="forkserver" if config.run.workers else None,
-        worker_init_fn=_end_with_the_trainer,
+        worker_init_fn=_begin_worker,
     )
     yield from loader
 
 
-def _end_with_the_trainer(_: int) -> None:
-    """Ends this worker when the trainer is killed: it would wait for ever on a full queue, with a gigabyte of data."""
+def _begin_worker(_: int) -> None:
+    """One thread a worker; and it ends when the trainer is killed, or it would wait for ever on its full queue."""
+    torch.set_num_threads(1)
 
     def watch() -> None:
         trainer = multiprocessing.parent_process()
@@ -254,5 +262,9 @@ def _validated(config: Config, state: State, precision: Precision, device: str) 
     set_parameters(state.network, state.average)
     values: dict[str, Any] = validate(state.network, root, precision, device)
     set_parameters(state.network, trained)
-    print(f"task {state.tasks} " + " ".join(f"{k} {v:.3f}" for k, v in values.items()), flush=True)
+    _report(state.tasks, values)
     return values
+
+
+def _report(tasks: int, values: dict[str, float]) -> None:
+    print(f"task {tasks} " + " ".join(f"{k} {v:.3g}" for k, v in values.items()), file=sys.stderr, flush=True)
