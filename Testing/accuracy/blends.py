@@ -24,6 +24,7 @@ from metasegment.segmenter import Budget, Segmenter, Watch
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
 from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Gate, evidence_of
+from metasegment.segmenter.quality import overlap
 from metasegment.segmenter.segmenter import Found, locate
 
 COUNTS = (1, 3, 5)
@@ -78,6 +79,7 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
             for b in BLENDS
         },
+        "overlaps": {name: overlap(members[name] > 0.5, members[LEARNED] > 0.5) for name in CLASSICAL},
         **dataclasses.asdict(evidence),
     }
 

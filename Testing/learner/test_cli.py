@@ -494,6 +494,13 @@ def test_an_output_that_cannot_be_written_is_refused(
     assert not (tmp_path / name).exists()
 
 
+def test_an_output_that_would_replace_an_input_is_refused(study: Study, refused: Callable[..., str]) -> None:
+    before = study.annotation.read_bytes()
+    line = refused(more=["--output", study.annotation])
+    assert "it is an input; give another file name" in line
+    assert study.annotation.read_bytes() == before
+
+
 @contextlib.contextmanager
 def ordinary_user() -> Iterator[None]:
     """Root may write anywhere; anyone else stays who they are."""
@@ -566,3 +573,27 @@ def test_an_interrupt_during_the_work_is_exit_code_130_and_writes_nothing(
     assert out == ""
     assert err.splitlines()[-1] == "metasegment: cancelled, nothing was written"
     assert not list(folder.iterdir())
+
+
+def test_three_slices_of_a_real_left_atrium_give_the_rest(data_folder: Path, tmp_path: Path) -> None:
+    case = data_folder / "validation" / "la2018_left_atrium" / "5BHTH9RHH3"
+    truth = sitk.ReadImage(str(case / "labels.nii.gz"))
+    atrium = sitk.GetArrayFromImage(truth) == 1
+    filled = np.flatnonzero(atrium.any(axis=(1, 2)))
+    annotation = np.zeros(atrium.shape, np.uint8)
+    for share in (0.12, 0.5, 0.88):
+        k = filled[round(share * (len(filled) - 1))]
+        annotation[k] = np.where(atrium[k], 1, BACKGROUND)
+    drawn = sitk.GetImageFromArray(annotation)
+    drawn.CopyInformation(truth)
+    sitk.WriteImage(drawn, str(tmp_path / "annotation.nrrd"))
+
+    arguments = ["segment", case / "image.nii.gz", tmp_path / "annotation.nrrd", "--output", tmp_path / "out.nii.gz"]
+    assert main(list(map(str, arguments))) == 0
+
+    found = sitk.ReadImage(str(tmp_path / "out.nii.gz"))
+    assert found.GetDirection() == pytest.approx(truth.GetDirection())
+    assert found.GetOrigin() == pytest.approx(truth.GetOrigin())
+    unknown = annotation == 0
+    a, b = (sitk.GetArrayFromImage(found) == 1)[unknown], atrium[unknown]
+    assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.75

@@ -344,6 +344,7 @@ def test_the_packages_own_configuration_is_found_by_name(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
+        (SMALLEST.replace("tasks = 8", 'tasks = "many"'), r"tasks in \[optimiser\] must be a whole number, not 'many'"),
         (SMALLEST + "[schedule]\n", r"unknown section \[schedule\]; known are data, network"),
         (SMALLEST.replace("tasks", "task"), r"unknown setting 'task' in \[optimiser\]; known are batch"),
         (SMALLEST.replace("tasks = 8", ""), r"\[optimiser\] is incomplete: .*tasks"),
