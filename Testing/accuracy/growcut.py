@@ -13,22 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 import slicer
 import torch
+from unseen import COUNTS, Row, table
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.episodes.slices import STRUCTURE
 
-SLICE_COUNTS = (1, 3, 5)
-#: Where the seeds may grow: as far as Slicer's effect lets them, or through the whole volume.
-REGIONS = ("cropped", "whole")
 #: Slicer's effect grows the box of all seeds by this share of its length along each axis, by at least so many
 #: voxels (AbstractScriptedSegmentEditorAutoCompleteEffect.preview, first initialisation), and works inside.
 EXTENT_GROWTH_RATIO, LEAST_MARGIN = 0.1, 3
@@ -79,39 +76,27 @@ def _vtk_image(array: np.ndarray, spacing_kji: Sequence[float]) -> vtkImageData:
     return image
 
 
-def _row(task: HeldOutTask) -> dict:
-    """Dice of one task in both regions."""
+def rows_of(task: HeldOutTask) -> Iterator[Row]:
+    """Dice of one task, in the box of the seeds and in the whole volume."""
     scene = task.scene
     image, labels = scene.image.numpy().astype(np.int16), scene.labels.numpy()  # as the files have them
-    row = {"dataset": task.dataset, "case": task.case, "label": task.label, "slices": task.slices}
-    for region, method in zip(REGIONS, (grow_from_seeds, grow_cut), strict=True):
-        row[region] = task.dice(torch.from_numpy(method(image, labels, scene.spacing) == STRUCTURE))
-    return row
+    for name, method in METHODS.items():
+        found = torch.from_numpy(method(image, labels, scene.spacing) == STRUCTURE)
+        fields = {"dataset": task.dataset, "case": task.case, "label": task.label, "slices": task.slices}
+        yield {"method": name, **fields, "dice": task.dice(found)}
 
 
-def _means(rows: list[dict], key: str) -> dict[str, float]:
-    """Mean of a column by data set, and over the data sets."""
-    names = sorted({row["dataset"] for row in rows})
-    means = {name: mean(row[key] for row in rows if row["dataset"] == name) for name in names}
-    return means | {"mean over data sets": mean(means.values())}
+METHODS = {"GrowCut as Slicer's effect runs it": grow_from_seeds, "GrowCut in the whole volume": grow_cut}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds validation/<dataset>/<case>/")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write, one row a task")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write, one row a task and method")
     arguments = parser.parse_args()
-    rows = [_row(task) for task in held_out_tasks(arguments.data, SLICE_COUNTS)]
-    for count in SLICE_COUNTS:
-        chosen = [row for row in rows if row["slices"] == count]
-        means = {region: _means(chosen, region) for region in REGIONS}
-        better = max(REGIONS, key=lambda region: means[region]["mean over data sets"])
-        for row in chosen:
-            row["dice"] = row[better]
-        print(f"{count} slices, {len(chosen)} tasks; better on average: {better}")
-        for name in means["cropped"]:
-            print(f"  {name:24}" + "".join(f"{region:>9} {means[region][name]:.3f}" for region in REGIONS))
-    arguments.output.write_text(json.dumps(rows, indent=1))
+    rows = [row for task in held_out_tasks(arguments.data, COUNTS) for row in rows_of(task)]
+    arguments.output.write_text(json.dumps(rows))
+    print(table(rows))
 
 
 if __name__ == "__main__":

@@ -106,20 +106,22 @@ class Gate:
         ]
 
     def _best_learner(self, folds: Sequence[Fold], in_context: Sequence[Tensor]) -> tuple[Strategy, State]:
-        """The strategy that finds an unseen slice best, taught with all slices; in-context unless one leads it
-        clearly.
+        """The strategy that finds an unseen slice best, as taught by the others; in-context unless one clearly leads.
+
+        It is not taught again with the judged slice: that would cost as much again, and the slice is a prompt anyway.
         """
         middle = len(folds) // 2
         judged, others = folds[middle], [f for n, f in enumerate(folds) if n != middle]
-        best, score = self.strategies[IN_CONTEXT], judged.dice(in_context[middle]) + LEAST_LEAD
+        best = self.strategies[IN_CONTEXT], self._taught(self.strategies[IN_CONTEXT], [])
+        score = judged.dice(in_context[middle]) + LEAST_LEAD
         for name, strategy in self.strategies.items():
             if name in (IN_CONTEXT, *CLASSICAL) or not self.watch.heartbeat():
                 continue
             state = self._taught(strategy, others)
             found = judged.dice(self.predicted(strategy, state, [judged])[0])
             if found > score:
-                best, score = strategy, found
-        return best, self._taught(best, folds)
+                best, score = (strategy, state), found
+        return best
 
     def _taught(self, strategy: Strategy, folds: Sequence[Fold]) -> State:
         lessons = [f.lesson for f in folds]
