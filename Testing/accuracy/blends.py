@@ -21,11 +21,13 @@ from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.network import RELEASED, load_network
 from metasegment.roi import to_voxels
 from metasegment.segmenter import Budget, Segmenter, Watch
+from metasegment.segmenter.answer import restrained
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
-from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Gate, evidence_of
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, RESTRAINT, Gate, evidence_of
 from metasegment.segmenter.quality import overlap
 from metasegment.segmenter.segmenter import Found, locate
+from metasegment.strategies import Query
 
 COUNTS = (1, 3, 5)
 #: A task counts as made worse than interpolation from this loss of Dice.
@@ -74,7 +76,8 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
         "case": task.case,
         "label": task.label,
         "slices": task.slices,
-        "dice": {_name(b): _dice(task, found, b.of(members)) for b in BLENDS},
+        "dice": {_name(b): _dice(task, found, _restrained(b.of(members), case.query)) for b in BLENDS},
+        "interpolation": _dice(task, found, classical["interpolation"]),
         "between": {
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
             for b in BLENDS
@@ -98,7 +101,7 @@ def chosen_by(rows: list[dict[str, Any]], worth: float) -> str:
         trust = {name: sum(row["between"][name]) + max(worth, 1e-6) * experience[name, row["slices"]] for name in names}
         dice = row["dice"][max(names, key=lambda name: trust[name])]
         scores[row["slices"]].append((row["dataset"], dice))
-        harmed.append(dice < row["dice"]["1.0 interpolation"] - HARM)
+        harmed.append(dice < row["interpolation"] - HARM)
     return " ".join(f"{over_datasets(scores[n]):.3f}" for n in COUNTS) + f", harm {np.mean(harmed):.0%}"
 
 
@@ -109,6 +112,10 @@ def fitted(rows: list[dict[str, Any]]) -> str:
     weights = np.linalg.lstsq(np.array(terms), np.array(best), rcond=None)[0]
     error = np.abs(np.array(terms) @ weights - best).mean()
     return f"{tuple(round(float(w), 3) for w in weights)}, mean error {error:.3f}"
+
+
+def _restrained(probability: torch.Tensor, query: Query) -> torch.Tensor:
+    return torch.sigmoid(restrained(torch.logit(probability, eps=1e-4), query, RESTRAINT))
 
 
 def _dice(task: HeldOutTask, found: Found, probability: torch.Tensor) -> float:

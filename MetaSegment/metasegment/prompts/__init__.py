@@ -1,7 +1,7 @@
 """From annotated slices to the network's input channels, classical answers included."""
 
 from .channels import CHANNELS, OPTIONAL, PREVIOUS, Prompt, Scene, known_fractions, make_channels, make_prompt
-from .extent import Extent, annotated_extent, box_limits, structure_box
+from .extent import Extent, annotated_extent, box_limits, extrapolation, structure_box
 
 __all__ = [
     "CHANNELS",
@@ -12,6 +12,7 @@ __all__ = [
     "Scene",
     "annotated_extent",
     "box_limits",
+    "extrapolation",
     "known_fractions",
     "make_channels",
     "make_prompt",

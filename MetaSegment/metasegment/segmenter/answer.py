@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
-from ..prompts import Prompt, Scene, make_prompt
+from ..prompts import Prompt, Scene, annotated_extent, extrapolation, make_prompt
 from ..roi import Box, Grid, resample, working_grid
 from ..strategies import Query, State, Strategy
 
@@ -43,23 +43,39 @@ def coarse_answer(
     return Answer(prompt.grid, strategy.predict(state, query, engine))
 
 
-def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
+def refined(
+    members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine, restraint: float
+) -> Answer:
     """A weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is finer.
 
-    Weights sum to one; probabilities are blended. `query` is on the coarse grid; `first` goes in as the earlier answer
-    where the grid is finer.
+    Weights sum to one; probabilities are blended, and restrained as in `restrained`. `query` is on the coarse grid;
+    `first` goes in as the earlier answer where the grid is finer.
     """
-    coarse = _blended(members, query, engine)
+    coarse = _blended(members, query, engine, restraint)
     grid = fine_grid(coarse, query.scene)
     if grid is None:
         return coarse
     previous = torch.sigmoid(resample(first.logits, grid.within(first.grid)))
-    return _blended(members, replace(query, grid=grid, previous=previous), engine)
+    return _blended(members, replace(query, grid=grid, previous=previous), engine, restraint)
 
 
-def _blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine) -> Answer:
+def restrained(logits: Tensor, query: Query, restraint: float) -> Tensor:
+    """Logits less `restraint` times the square of how many gaps a cell lies beyond the outermost slices.
+
+    Who spreads slices over a structure rarely leaves more than a gap at its ends, where an answer easily goes too far.
+    """
+    extent = annotated_extent(query.scene.labels, query.structure)
+    if not restraint or extent is None:
+        return logits
+    return logits - restraint * extrapolation(extent, query.grid, query.scene.spacing) ** 2
+
+
+def _blended(
+    members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine, restraint: float
+) -> Answer:
     parts = [weight * torch.sigmoid(strategy.predict(state, query, engine)) for weight, strategy, state in members]
-    return Answer(query.grid, torch.logit(torch.stack(parts).sum(0), eps=1e-6))
+    logits = torch.logit(torch.stack(parts).sum(0), eps=1e-4)
+    return Answer(query.grid, restrained(logits, query, restraint))
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:

@@ -36,14 +36,12 @@ class Blend:
 
 #: Measured by Testing/accuracy/blends.py with the released weights.
 BLENDS = (
-    Blend({LEARNED: 1.0}, (0.66, 0.794, 0.806)),
-    Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.62, 0.825, 0.850)),
-    Blend({LEARNED: 0.34, "geodesic": 0.33, "interpolation": 0.33}, (0.5, 0.803, 0.846)),
-    Blend({LEARNED: 0.5, "geodesic": 0.25, "interpolation": 0.25}, (0.5, 0.803, 0.846)),
-    Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.5, 0.790, 0.828)),
-    Blend({"geodesic": 0.5, "interpolation": 0.5}, (0.5, 0.790, 0.828)),
-    Blend({"geodesic": 1.0}, (0.58, 0.766, 0.812)),
-    Blend({"interpolation": 1.0}, (0.34, 0.660, 0.773)),
+    Blend({LEARNED: 0.5, "geodesic": 0.25, "interpolation": 0.25}, (0.661, 0.829, 0.863)),
+    Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.642, 0.823, 0.857)),
+    Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.545, 0.805, 0.857)),
+    Blend({LEARNED: 1.0}, (0.628, 0.815, 0.847)),
+    Blend({"geodesic": 1.0}, (0.598, 0.771, 0.828)),
+    Blend({"interpolation": 1.0}, (0.333, 0.661, 0.779)),
 )
 
 
