@@ -14,8 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ..engine import Engine
 from .base import Heartbeat, Lesson, Query, State
 
-#: Adam's step size. 1e-3 made the left atrium worse; on the whole either changed nothing (README, Accuracy).
-LEARNING_RATE = 3e-4
+#: Adam's step size. On the validation structures 1e-4 was neutral on average, larger ones a loss with three slices.
+LEARNING_RATE = 1e-4
 #: Pull towards the meta-trained parameters (L2-SP, Li et al. 2018).
 ANCHOR = 1e-2
 #: Decoder levels that adapt beside all norm affines and the head.
@@ -64,14 +64,15 @@ def adaptable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _loss(logits: Tensor, lesson: Lesson, device: str) -> Tensor:
-    """Class-balanced cross-entropy and soft Dice on the cells of one hidden slice."""
+    """Cross-entropy and soft Dice on the cells of one hidden slice.
+
+    Not class-balanced: with balanced classes the answers grew, and lost 4 points of Dice on the validation structures.
+    """
     cells = lesson.cells.to(device)
     logits, target = logits[cells], lesson.target.to(device)[cells]
-    inside = target.mean().clamp(0.02, 0.98)
-    weight = torch.where(target > 0.5, 0.5 / inside, 0.5 / (1 - inside))
     probability = torch.sigmoid(logits)
     overlap = (2 * (probability * target).sum() + 1) / (probability.sum() + target.sum() + 1)
-    return binary_cross_entropy_with_logits(logits, target, weight) + 1 - overlap
+    return binary_cross_entropy_with_logits(logits, target) + 1 - overlap
 
 
 STRATEGY = FineTune()
