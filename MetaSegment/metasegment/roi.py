@@ -7,7 +7,7 @@ of resolution shifts anything by half a voxel. Nothing here knows about annotati
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -102,13 +102,7 @@ def resample(array: Tensor, grid: Grid) -> Tensor:
 
     Cells outside the array repeat its border. Returns float32 of shape (…, *grid.shape) on the array's device.
     """
-    out = array
-    for axis in range(3):
-        dim = axis - 3
-        lo, hi = _needed(grid, axis, out.shape[dim])
-        weights = _linear_weights(grid, axis, lo, hi, array.device)
-        out = _along(out.narrow(dim, lo, hi - lo).float(), weights, dim)
-    return out
+    return _separably(array, grid, _linear_weights)
 
 
 def rasterise(masks: Tensor, grid: Grid) -> Tensor:
@@ -117,13 +111,7 @@ def rasterise(masks: Tensor, grid: Grid) -> Tensor:
 
     A plane of marked voxels therefore stays a plane without holes at any resolution. Returns float32 (…, *grid.shape).
     """
-    out = masks
-    for axis in range(3):
-        dim = axis - 3
-        lo, hi = _needed(grid, axis, out.shape[dim])
-        weights = _membership(grid, axis, lo, hi, masks.device)
-        out = _along(out.narrow(dim, lo, hi - lo).float(), weights, dim)
-    return out
+    return _separably(masks, grid, _membership)
 
 
 def to_voxels(field: Tensor, grid: Grid, shape: Sequence[int]) -> tuple[Tensor, tuple[slice, slice, slice]]:
@@ -152,6 +140,16 @@ def cell_count(cells: float) -> int:
 def _cells(lengths: Sequence[float], spacing: Sequence[float], cell: float) -> Shape:
     k, j, i = (cell_count(length / max(cell, own)) for length, own in zip(lengths, spacing, strict=True))
     return k, j, i
+
+
+def _separably(array: Tensor, grid: Grid, weights_of: Callable[[Grid, int, int, int, torch.device], Tensor]) -> Tensor:
+    """Applies the weights (cells, voxels) of each axis to an array (…, k, j, i), looking only at the voxels needed."""
+    out = array
+    for axis in range(3):
+        dim = axis - 3
+        lo, hi = _needed(grid, axis, out.shape[dim])
+        out = _along(out.narrow(dim, lo, hi - lo).float(), weights_of(grid, axis, lo, hi, array.device), dim)
+    return out
 
 
 def _needed(grid: Grid, axis: int, size: int) -> tuple[int, int]:
