@@ -70,14 +70,19 @@ def write_image(image: sitk.Image, path: str | Path) -> None:
     import SimpleITK as sitk
 
     path = Path(path)
-    if not path.name.lower().endswith(WRITABLE):
-        raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(WRITABLE)}")
+    refuse_unknown_suffix(path)
     with written_beside(path) as draft, quiet_itk():
         try:
             sitk.WriteImage(image, str(draft), True)
             _refuse_truncated_nifti(_header(draft, draft), draft, draft)
         except (RuntimeError, InputError) as error:
             raise InputError(f"cannot write {path}: writing failed; is the disk full or read-only?") from error
+
+
+def refuse_unknown_suffix(path: Path) -> None:
+    """Raise InputError for a file name that does not end like one of WRITABLE."""
+    if not path.name.lower().endswith(WRITABLE):
+        raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(WRITABLE)}")
 
 
 def kept_pixel_type(stored: int) -> int:

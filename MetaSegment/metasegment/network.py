@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .errors import InputError
+from .files import written_beside
 from .prompts import CHANNELS
 
 #: Filters of each level by size: "M" (1.4 M parameters) for CPUs, "L0" (5.6 M) for GPUs.
@@ -77,9 +78,8 @@ def save_weights(path: Path, size: str, tensors: Mapping[str, Tensor], facts: Ma
         "sha256": _checksum(plain),
         **facts,
     }
-    beside = path.with_suffix(".incomplete")
-    save_file(plain, beside, metadata)
-    beside.replace(path)
+    with written_beside(path) as draft:
+        save_file(plain, draft, metadata)
 
 
 def set_parameters(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

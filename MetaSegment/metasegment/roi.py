@@ -114,6 +114,11 @@ def rasterise(masks: Tensor, grid: Grid) -> Tensor:
     return _separably(masks, grid, _membership)
 
 
+def on_axis(values: Tensor, axis: int) -> Tensor:
+    """Values along one axis, k, j or i, shaped to broadcast over a grid."""
+    return values.reshape([-1 if a == axis else 1 for a in range(3)])
+
+
 def to_voxels(field: Tensor, grid: Grid, shape: Sequence[int]) -> tuple[Tensor, tuple[slice, slice, slice]]:
     """Samples a field on a grid (…, *grid.shape) at the voxels of a volume of `shape` that lie inside the grid's box.
 

@@ -19,13 +19,13 @@ from tasks import as_study, over_datasets
 from metasegment.engine import Engine
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.network import RELEASED, load_network
+from metasegment.overlap import overlap
 from metasegment.roi import to_voxels
 from metasegment.segmenter import Budget, Segmenter, Watch
 from metasegment.segmenter.answer import restrained
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
 from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, RESTRAINT, Gate, evidence_of
-from metasegment.segmenter.quality import overlap
 from metasegment.segmenter.segmenter import Found, locate
 from metasegment.strategies import Query
 

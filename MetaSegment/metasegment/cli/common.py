@@ -12,7 +12,7 @@ from types import FrameType
 from ..annotation import Annotation, read_annotation
 from ..engine import Engine, choose_device
 from ..errors import InputError
-from ..image_file import WRITABLE
+from ..image_file import refuse_unknown_suffix
 from ..network import RELEASED, load_network
 from ..segmenter import Segmenter
 from ..volume import Volume, read_volume
@@ -51,8 +51,7 @@ def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:
     """Refuses an output that could not be written, or would replace an input, before minutes are spent on it."""
     if any(path.resolve() == kept.resolve() for kept in spared):
         raise InputError(f"cannot write {path}: it is an input; give another file name")
-    if not path.name.lower().endswith(WRITABLE):
-        raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(WRITABLE)}")
+    refuse_unknown_suffix(path)
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

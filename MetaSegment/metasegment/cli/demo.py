@@ -14,6 +14,7 @@ from ..demo.phantom import abdomen_phantom, annotate, choose_slices
 from ..demo.picture import save_overlay
 from ..errors import InputError
 from ..export import default_color, write_segmentation
+from ..files import written_beside
 from ..segmenter import Budget, Segmentation, Watch
 from ..volume import Volume, write_volume
 from . import common, report
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
     write_volume(study.volume, folder / "image.nrrd")
     annotation = study.annotation
     write_segmentation(annotation.labels, annotation.geometry, folder / "annotation.nrrd")
-    (folder / "result.json").write_text(json.dumps(report.as_json(result, str(folder)), indent=1))
+    with written_beside(folder / "result.json") as draft:
+        draft.write_text(json.dumps(report.as_json(result, str(folder)), indent=1))
     print(report.as_text(result))
     if study.truth is not None:
         print(_dice_table(result, annotation, study.truth))

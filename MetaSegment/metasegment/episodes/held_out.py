@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..annotation import BACKGROUND
 from ..errors import InputError
+from ..overlap import overlap
 from ..prompts import Scene
 from .bank import LabelledVolume, read_case
 from .slices import STRUCTURE
@@ -44,8 +45,7 @@ class HeldOutTask:
     def dice(self, predicted: Tensor) -> float:
         """Dice of a boolean mask (k, j, i) on the voxels that were not annotated."""
         unknown = self.scene.labels == 0
-        a, b = predicted[unknown], self.mask[unknown]
-        return float(2 * (a & b).sum() / (a.sum() + b.sum()).clamp(min=1))
+        return overlap(predicted[unknown], self.mask[unknown])
 
 
 def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:

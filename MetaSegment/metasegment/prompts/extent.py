@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from ..roi import Box, Grid
+from ..roi import Box, Grid, on_axis
 from .interpolation import annotated_planes
 
 #: The box is this much longer than what is seen of the structure, so that it fills about 60 % of an axis.
@@ -87,11 +88,8 @@ def extrapolation(extent: Extent, grid: Grid, spacing: Sequence[float]) -> Tenso
     the least of the axes where slices of several planes are.
     """
     beyond = [_beyond(extent, grid, spacing, axis) for axis in range(3)]
-    found = [b.reshape([-1 if a == axis else 1 for a in range(3)]) for axis, b in enumerate(beyond) if b is not None]
-    out = torch.zeros(grid.shape)
-    for number, values in enumerate(found):
-        out = torch.minimum(out, values) if number else out + values
-    return out
+    found = [on_axis(values, axis) for axis, values in enumerate(beyond) if values is not None]
+    return reduce(torch.minimum, found).expand(grid.shape) if found else torch.zeros(grid.shape)
 
 
 def _beyond(extent: Extent, grid: Grid, spacing: Sequence[float], axis: int) -> Tensor | None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
+from ..roi import on_axis
 from .interpolation import annotated_planes
 
 #: Cost of crossing one mean cell edge of flat tissue, in standard deviations of intensity: ties go to the nearer seed.
@@ -56,7 +57,7 @@ def faded(margin: Tensor, fg: Tensor, known: Tensor, spacing: Sequence[float]) -
             first, last = FADE_DIAMETERS * 2 * (areas[[0, -1]] / math.pi).sqrt() / spacing[axis]
             cells = torch.arange(margin.shape[axis], device=margin.device)
             loss = (shown[0] - cells).clamp(min=0) / first + (cells - shown[-1]).clamp(min=0) / last
-            margin = margin - loss.reshape([-1 if a == axis else 1 for a in range(3)])
+            margin = margin - on_axis(loss, axis)
     return margin.clamp(min=-2)
 
 

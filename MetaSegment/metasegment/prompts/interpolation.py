@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
+from ..roi import on_axis
+
 #: Squared distance that stands for "nowhere", in mm².
 FAR = 1e8
 
@@ -65,10 +67,7 @@ def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
 
 def signed_distance(mask: Tensor, spacing: Sequence[float]) -> Tensor:
     """Signed distance in mm to the border of masks (n, …), positive inside; ±inf-like where a mask has no border."""
-    outside, inside = (
-        _squared_distance(mask, spacing, batched=True),
-        _squared_distance(~mask, spacing, batched=True),
-    )
+    outside, inside = _squared_distance(mask, spacing), _squared_distance(~mask, spacing)
     half = 0.5 * min(spacing)
     return torch.where(mask, inside.sqrt() - half, half - outside.sqrt())
 
@@ -120,7 +119,7 @@ def _beside_planes(known: Tensor, planes: Sequence[Tensor]) -> Tensor:
 def _axis_distance(shape: Sequence[int], axis: int, indices: Tensor, gap: float) -> Tensor:
     positions = torch.arange(shape[axis], device=indices.device)
     nearest = (positions[:, None] - indices).abs().amin(1) * gap
-    return nearest.float().reshape([-1 if a == axis else 1 for a in range(3)]).expand(*shape)
+    return on_axis(nearest.float(), axis).expand(*shape)
 
 
 def _plane_distances(shape: Sequence[int], planes: Sequence[Tensor], spacing: Sequence[float]) -> list[Tensor]:
@@ -128,13 +127,13 @@ def _plane_distances(shape: Sequence[int], planes: Sequence[Tensor], spacing: Se
     return found or [torch.full(tuple(shape), sum(spacing) * max(shape))]
 
 
-def _squared_distance(seeds: Tensor, spacing: Sequence[float], batched: bool = False) -> Tensor:
+def _squared_distance(seeds: Tensor, spacing: Sequence[float]) -> Tensor:
     """Exact squared Euclidean distance to the seeds by separable min-plus products (Felzenszwalb & Huttenlocher
-    2012).
+    2012), along as many of the last axes as there are spacings.
     """
     out = torch.where(seeds, 0.0, FAR)
     for axis, edge in enumerate(spacing):
-        dim = axis + int(batched)
+        dim = axis - len(spacing)
         positions = torch.arange(out.shape[dim], device=out.device) * edge
         parabola = (positions[:, None] - positions) ** 2
         lines = out.movedim(dim, -1)

@@ -4,6 +4,7 @@ channel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -89,10 +90,7 @@ def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
     start = [o + n * s for o, n, s in zip(grid.box.start, low, grid.step, strict=True)]
     stop = [o + n * s for o, n, s in zip(grid.box.start, high, grid.step, strict=True)]
     fine = working_grid(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), scene.spacing, FINE_CELLS)
-    ratio = 1.0
-    for a, b in zip(fine.step, grid.step, strict=True):
-        ratio *= a / b
-    return fine if ratio < WORTHWHILE else None
+    return fine if math.prod(fine.step) < WORTHWHILE * math.prod(grid.step) else None
 
 
 def prompt_for(scene: Scene, structure: int, box: Box) -> Prompt:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..overlap import overlap
 from ..prompts import known_fractions, make_prompt
 from ..roi import Box, Grid, working_grid
 from ..strategies import Lesson, Query, Support
-from .quality import overlap
 
 #: Slices hidden at most, and cells of the grid they are looked for on: each slice costs a pass, each step of learning
 #: one.

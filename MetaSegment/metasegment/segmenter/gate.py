@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
+from ..overlap import overlap
 from ..prompts import Prompt, known_fractions
 from ..strategies import Query, State, Strategy, Support
 from .answer import Answer, refined
 from .blend import LEARNED, Blend, best_blend
 from .folds import Fold, make_folds
-from .quality import Evidence, estimated_dice, expected_overlap, overlap
+from .quality import Evidence, estimated_dice, expected_overlap
 from .watch import Watch
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
@@ -81,14 +82,15 @@ class Gate:
     def decide(self, case: Case) -> Decision:
         """Blends with the classical answers where that helps, adapts where that helps, and answers."""
         folds = make_folds(case.support, case.prompt.grid.box)
-        on_folds = self.predicted(self.strategies[IN_CONTEXT], {}, folds)
+        learner: Strategy = self.strategies[IN_CONTEXT]
+        state: State = {}
+        on_folds = self.predicted(learner, state, folds)
         quality = estimated_dice(evidence_of(case, folds, on_folds))
         classical = [self.predicted(self.strategies[name], {}, folds) for name in CLASSICAL]
         answers = [
             dict(zip((LEARNED, *CLASSICAL), found, strict=True)) for found in zip(on_folds, *classical, strict=True)
         ]
         blend = best_blend(folds, answers, case.support.slices_shown)
-        learner, state = self.strategies[IN_CONTEXT], self._taught(self.strategies[IN_CONTEXT], [])
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine, RESTRAINT)
@@ -117,7 +119,7 @@ class Gate:
         """
         middle = len(folds) // 2
         judged, others = folds[middle], [f for n, f in enumerate(folds) if n != middle]
-        best = self.strategies[IN_CONTEXT], self._taught(self.strategies[IN_CONTEXT], [])
+        best: tuple[Strategy, State] = self.strategies[IN_CONTEXT], {}
         score = judged.dice(in_context[middle]) + LEAST_LEAD
         for name, strategy in self.strategies.items():
             if name in (IN_CONTEXT, *CLASSICAL) or not self.watch.heartbeat():

@@ -31,12 +31,6 @@ def expected_overlap(probability: Tensor, cells: Tensor) -> float:
     return float(2 * inside[mask].sum() / (inside.sum() + mask.sum()).clamp(min=1))
 
 
-def overlap(a: Tensor, b: Tensor) -> float:
-    """Dice of two boolean masks; 1 where both are empty."""
-    total = int(a.sum() + b.sum())
-    return 2 * int((a & b).sum()) / total if total else 1.0
-
-
 def estimated_dice(evidence: Evidence) -> float:
     """A linear fit to the validation structures (README, Accuracy), 0…1."""
     weights = WITHOUT_FOLDS if evidence.again is None else WITH_FOLDS

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from ..annotation import Annotation
 from ..engine import Engine
@@ -23,7 +22,7 @@ from ..volume import Volume
 from .answer import Answer, coarse_answer, prompt_for
 from .case import Region, cut_out, extent_on_slices, region_of, shifted
 from .compose import Map, Placed, compose
-from .gate import Budget, Case, Decision, Gate
+from .gate import IN_CONTEXT, Budget, Case, Decision, Gate
 from .next_slice import NextSlice, suggest_next_slice
 from .watch import Watch
 
@@ -106,7 +105,6 @@ class Segmenter:
             raise InputError(f"no strategy {strategy!r}: use auto or one of {', '.join(sorted(self.strategies))}")
         watch = watch or Watch()
         watch.start(budget.seconds)
-        torch.manual_seed(seed)
         found = self._first_answers(volume, annotation, watch)
         if preview:
             preview(compose(annotation, [f.placed(f.case.first) for f in found]).labels)
@@ -125,7 +123,7 @@ class Segmenter:
         found = []
         for number, structure in enumerate(annotation.structures):
             watch.enter("first answer", 0.3 * number / len(annotation.structures))
-            found.append(locate(volume, annotation, structure, self.strategies["in_context"], self.engine, watch))
+            found.append(locate(volume, annotation, structure, self.strategies[IN_CONTEXT], self.engine, watch))
         watch.leave()
         return found
 

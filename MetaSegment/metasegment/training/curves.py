@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from ..files import written_beside
+
 
 class Curves:
     """Appends to `folder/curves.csv` (tasks, name, value) and to TensorBoard event files in the same folder.
@@ -20,7 +22,7 @@ class Curves:
         if self._path.exists():
             with self._path.open(newline="") as file:
                 rows = [row for row in csv.reader(file) if row[:1] and row[0].isdigit() and int(row[0]) <= tasks]
-        with self._path.open("w", newline="") as file:
+        with written_beside(self._path) as draft, draft.open("w", newline="") as file:
             csv.writer(file).writerows([["tasks", "name", "value"], *rows])
         self._board = SummaryWriter(str(folder), purge_step=tasks + 1)
 

@@ -148,11 +148,7 @@ def _run(
             values = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
             values["tasks_per_second"] = (state.tasks - first) / (now - started)
             curves.add(state.tasks, values)
-            print(
-                f"task {state.tasks} " + " ".join(f"{k} {v:.3g}" for k, v in values.items()),
-                file=sys.stderr,
-                flush=True,
-            )
+            _report(state.tasks, values)
             recent = []
         if state.tasks % config.run.validation_tasks < len(episodes) and not out_of_time:
             curves.add(state.tasks, _validated(config, state, precision, device))
