@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .errors import InputError
+from .learnt import Learnt
 from .precision import fastest_precision
 
 #: Edge in cells of the largest grid that runs in one piece, then of the tiles tried when the memory is full.
@@ -20,15 +21,28 @@ TILE_OVERLAP = 0.25
 
 
 class Engine:
-    """A network on a device. `notes` says, in words for the user, what had to be given up on the way."""
+    """A network on a device, with what strategies meta-learnt on top of it.
 
-    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+    `notes` says, in words for the user, what had to be given up on the way.
+    """
+
+    def __init__(self, network: nn.Module, device: str = "cpu", learnt: Learnt | None = None) -> None:
         self.device = device
+        self._learnt = learnt or {}
         self.notes: list[str] = []
         self.network = network.to(device)
         self.precision = fastest_precision(self.network, device, training=False)
         self.precision.lay_out(self.network)
         self._windows = list(WINDOWS)
+
+    def learnt(self, strategy: str) -> dict[str, Tensor]:
+        """The meta-parameters of a strategy, on the device; InputError where these weights come without."""
+        if strategy not in self._learnt:
+            raise InputError(
+                f"strategy {strategy} was not meta-trained with these weights: choose another, or run "
+                "`metasegment train strategies`"
+            )
+        return {name: p.to(self.device) for name, p in self._learnt[strategy].items()}
 
     @torch.no_grad()
     def logits(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:

@@ -31,7 +31,7 @@ from metasegment.prompts import CHANNELS, annotated_extent
 from metasegment.prompts.interpolation import annotated_planes
 from metasegment.roi import resample
 from metasegment.training.config import read_config
-from metasegment.training.losses import dice
+from metasegment.losses import dice
 
 #: The names in the data folder's README of what no training label may be called. "Cord" is not "accord".
 NEVER_A_TARGET = [

@@ -25,7 +25,7 @@ from metasegment.segmenter.blend import LEARNED, best_blend
 from metasegment.segmenter.folds import Fold, make_folds
 from metasegment.strategies import Lesson, Strategy, Support, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
-from metasegment.training.losses import dice, segmentation_loss
+from metasegment.losses import dice, segmentation_loss
 from metasegment.volume import Volume
 
 #: Axial and sagittal slices (axis, index) through both organs: the two families cross.

@@ -30,7 +30,7 @@ from metasegment.prompts import CHANNELS
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
 from metasegment.training.config import read_config
 from metasegment.training.curves import Curves
-from metasegment.training.losses import dice, segmentation_loss
+from metasegment.losses import dice, segmentation_loss
 
 EDGE = 32
 SEED, TASKS, BATCH = 5, 10, 2

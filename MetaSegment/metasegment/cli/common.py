@@ -13,6 +13,7 @@ from ..annotation import Annotation, read_annotation
 from ..engine import Engine, choose_device
 from ..errors import InputError
 from ..image_file import refuse_unknown_suffix
+from ..learnt import load_learnt
 from ..network import RELEASED, load_network
 from ..segmenter import Segmenter
 from ..volume import Volume, read_volume
@@ -44,7 +45,8 @@ def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
 
 
 def make_segmenter(options: argparse.Namespace) -> Segmenter:
-    return Segmenter(Engine(load_network(options.weights), choose_device(options.device)))
+    network, learnt = load_network(options.weights), load_learnt(options.weights)
+    return Segmenter(Engine(network, choose_device(options.device), learnt))
 
 
 def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:

@@ -5,7 +5,7 @@ What the network sees comes from the annotated slices alone; what it is scored o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
@@ -16,11 +16,14 @@ from . import sources
 from .bank import Bank
 from .chance import choose, happens, integer, uniform
 from .slices import STRUCTURE, annotate
+from .targets import shortened
 
 #: Border cells count this much more than others.
 BORDER_WEIGHT = 2.0
 #: Cells along an edge of a tile of a finer grid.
 TILE_EDGE = 48
+#: Share of targets, from every source, that end where the image shows nothing.
+SHORTENED = 0.12
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | No
     as_tile = happens(generator, 0.25)
     cells = round(uniform(generator, 72, 92) if as_tile else uniform(generator, 44, 76)) ** 3
     source, sample = _draw(bank, mixture, cells, generator)
+    if happens(generator, SHORTENED):
+        sample = replace(sample, mask=shortened(sample.mask, generator))
     if not sample.usable:
         return None
     scene = Scene(sample.image, annotate(sample.mask, generator), sample.spacing)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from .base import Lesson, Query, State, Strategy, Support
+from .base import Lesson, MetaStrategy, MetaTask, Query, State, Strategy, Support
 
-__all__ = ["Lesson", "Query", "State", "Strategy", "Support", "all_strategies"]
+__all__ = ["Lesson", "MetaStrategy", "MetaTask", "Query", "State", "Strategy", "Support", "all_strategies"]
 
 
 def all_strategies() -> dict[str, Strategy]:

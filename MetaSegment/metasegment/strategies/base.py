@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..engine import Engine
 from ..prompts import Prompt, Scene, make_channels
@@ -97,4 +97,36 @@ class Strategy(Protocol):
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
         """Logits (k, j, i) float32 on the query's grid."""
+        ...
+
+
+@dataclass(frozen=True)
+class MetaTask:
+    """A training task for a strategy that adapts: lessons, and the query that all annotated slices make together.
+
+    `channels` (8, k, j, i); `target` 0…1 and `weight` (k, j, i), 0 on annotated cells.
+    """
+
+    lessons: tuple[Lesson, ...]
+    channels: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+class MetaStrategy(Strategy, Protocol):
+    """A strategy with meta-parameters of its own, learnt over many tasks on top of a meta-trained network."""
+
+    def initial(self, network: nn.Module) -> dict[str, Tensor]:
+        """The meta-parameters before meta-training: float32, and best such that the strategy is no worse than
+        in-context.
+        """
+        ...
+
+    def meta_gradient(
+        self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine
+    ) -> tuple[float, dict[str, Tensor]]:
+        """Loss on the task's query after adapting to its lessons, and its gradient (or what the family takes for one).
+
+        `meta` are leaves that require gradients, on the engine's device.
+        """
         ...

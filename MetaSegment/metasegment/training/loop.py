@@ -33,7 +33,7 @@ from ..roi import resample
 from .checkpoint import latest_checkpoint, save_checkpoint
 from .config import Config
 from .curves import Curves
-from .losses import dice, segmentation_loss
+from ..losses import dice, segmentation_loss
 from .validation import validate
 
 #: Chance that an optional channel is blanked, and that an earlier answer is given.

@@ -1,0 +1,67 @@
+"""What every method of the benchmark is given, what it gives back, and what makes it a method.
+
+Holds no truth: a method sees the volume and the annotated slices, never more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..annotation import Annotation
+from ..volume import Volume
+
+#: The label of a task's one structure in its annotation (0 is unknown, 255 background).
+STRUCTURE = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One task as every method sees it.
+
+    `annotation` labels (k, j, i) are 0 unknown, 1 the structure, 255 background. `seconds` is what MetaSegment took for
+    this task, for methods that can use as long as they are given; None where that is not known: their own default.
+    """
+
+    volume: Volume
+    annotation: Annotation
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a method found; `mask` is bool (k, j, i) on the study's grid. What it says of annotated voxels is ignored.
+
+    `estimated_dice` (0…1) and `probability` (float16, k, j, i, 0…1) are for methods that have them; `first_seconds` is
+    when a first answer was there, for methods that show one before the last.
+    """
+
+    mask: np.ndarray
+    estimated_dice: float | None = None
+    probability: np.ndarray | None = None
+    first_seconds: float | None = None
+
+
+class Method(Protocol):
+    """A way to segment a study.
+
+    `name` is snake_case, as in `--methods`; `label` as in tables; `settings` one line for the report: version,
+    parameters, help given.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def settings(self) -> str: ...
+
+    def missing(self) -> str | None:
+        """Why it cannot run here (a package, a device, weights), in one line; None where it can. Must be cheap."""
+
+    def predict(self, study: Study) -> Prediction:
+        """Segments; may raise whatever it likes: the run records the error as a failed row."""
