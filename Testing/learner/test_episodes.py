@@ -27,11 +27,11 @@ from metasegment.episodes.slices import STRUCTURE, annotate
 from metasegment.episodes.targets import eroded, labelled_target, redrawn
 from metasegment.episodes.warp import random_view
 from metasegment.errors import InputError
+from metasegment.losses import dice
 from metasegment.prompts import CHANNELS, annotated_extent
 from metasegment.prompts.interpolation import annotated_planes
 from metasegment.roi import resample
 from metasegment.training.config import read_config
-from metasegment.losses import dice
 
 #: The names in the data folder's README of what no training label may be called. "Cord" is not "accord".
 NEVER_A_TARGET = [

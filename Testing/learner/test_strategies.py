@@ -19,13 +19,13 @@ from metasegment.episodes.bank import Bank
 from metasegment.episodes.episode import Mixture, make_episode
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
+from metasegment.losses import dice, segmentation_loss
 from metasegment.prompts import Scene, make_channels, make_prompt
 from metasegment.roi import Box, working_grid
 from metasegment.segmenter.blend import LEARNED, best_blend
 from metasegment.segmenter.folds import Fold, make_folds
 from metasegment.strategies import Lesson, Strategy, Support, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
-from metasegment.losses import dice, segmentation_loss
 from metasegment.volume import Volume
 
 #: Axial and sagittal slices (axis, index) through both organs: the two families cross.

@@ -24,13 +24,13 @@ import metasegment
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.errors import InputError
+from metasegment.losses import dice, segmentation_loss
 from metasegment.network import build_network, load_network
 from metasegment.precision import fastest_precision
 from metasegment.prompts import CHANNELS
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
 from metasegment.training.config import read_config
 from metasegment.training.curves import Curves
-from metasegment.losses import dice, segmentation_loss
 
 EDGE = 32
 SEED, TASKS, BATCH = 5, 10, 2

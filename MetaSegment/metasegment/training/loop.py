@@ -26,6 +26,7 @@ from ..episodes.bank import Bank, load_bank
 from ..episodes.chance import happens, uniform
 from ..episodes.episode import Episode, make_episode
 from ..errors import InputError
+from ..losses import dice, segmentation_loss
 from ..network import build_network, save_weights, set_parameters
 from ..precision import Precision, fastest_precision
 from ..prompts import OPTIONAL, PREVIOUS
@@ -33,7 +34,6 @@ from ..roi import resample
 from .checkpoint import latest_checkpoint, save_checkpoint
 from .config import Config
 from .curves import Curves
-from ..losses import dice, segmentation_loss
 from .validation import validate
 
 #: Chance that an optional channel is blanked, and that an earlier answer is given.

@@ -13,7 +13,8 @@ import numpy as np
 from ... import __version__
 from ...engine import Engine, choose_device
 from ...network import load_network
-from ...segmenter import AUTO, Budget, Map, Segmenter
+from ...segmenter import AUTO, Budget, Segmenter
+from ...segmenter.compose import Map
 from ...strategies import all_strategies
 from ..study import STRUCTURE, Prediction, Study
 
