@@ -23,13 +23,13 @@ from metasegment.prompts import (
     known_fractions,
     make_channels,
     make_prompt,
+    sharpened,
     structure_box,
 )
 from metasegment.prompts.appearance import learn_appearance
-from metasegment.prompts.channels import GEODESIC_CELLS
 from metasegment.prompts.geodesic import FADE_DIAMETERS, faded, margin
 from metasegment.prompts.interpolation import annotated_planes, distance_to_known, interpolate
-from metasegment.roi import Box, Grid, to_voxels
+from metasegment.roi import Box, Grid, to_voxels, working_grid
 from metasegment.strategies.base import Support
 
 ORGAN, OTHER = 1, 2
@@ -302,14 +302,18 @@ def test_the_side_without_seeds_never_wins() -> None:
     assert (margin(image, nothing, nothing, (1, 1, 1)) == 0).all()
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_the_competition_lands_in_place_also_where_the_grid_is_so_large_that_it_is_run_coarsely(size: int) -> None:
-    organ = ellipsoid(
-        (24 * size, 40 * size, 40 * size), (12 * size, 20 * size, 20 * size), (6 * size, 10 * size, 9 * size)
-    )
-    scene = Scene(100.0 * organ, annotated(organ, (0, 12 * size)), (1, 1, 1))
-    assert (organ.numel() > GEODESIC_CELLS) == (size == 2)
-    assert dice(channels_of(scene)[COMPETITION] > 0, organ) > 0.9
+def test_on_a_finer_part_of_the_grid_the_competition_finds_an_edge_that_was_too_thin_before() -> None:
+    organ = ellipsoid((24, 48, 48), (12, 24, 24), (9, 16, 16))
+    wall = ellipsoid((24, 48, 48), (12, 24, 24), (10, 17, 17)) & ~organ
+    scene = Scene(100.0 * wall, annotated(organ, (0, 12)), (1, 1, 1))
+    whole = Box((0, 0, 0), (24, 48, 48))
+    coarse, fine = working_grid(whole, scene.spacing, 16**3), working_grid(whole, scene.spacing, 48**3)
+    prompt = make_prompt(scene, ORGAN, coarse)
+    found = {
+        name: dice(make_channels(scene, ORGAN, p, fine)[COMPETITION] > 0, organ)
+        for name, p in (("before", prompt), ("after", sharpened(prompt, scene, ORGAN, fine)))
+    }
+    assert found["after"] > 0.94 > found["before"]
 
 
 def test_beyond_the_outermost_slices_the_lead_fades_by_one_over_some_diameters() -> None:

@@ -1,7 +1,18 @@
 """From annotated slices to the network's input channels, classical answers included."""
 
-from .channels import CHANNELS, OPTIONAL, PREVIOUS, Prompt, Scene, known_fractions, make_channels, make_prompt
+from .channels import (
+    CHANNELS,
+    OPTIONAL,
+    PREVIOUS,
+    Prompt,
+    Scene,
+    known_fractions,
+    make_channels,
+    make_prompt,
+    sharpened,
+)
 from .extent import Extent, annotated_extent, box_limits, extrapolation, structure_box
+from .interpolation import annotated_planes
 
 __all__ = [
     "CHANNELS",
@@ -11,10 +22,12 @@ __all__ = [
     "Prompt",
     "Scene",
     "annotated_extent",
+    "annotated_planes",
     "box_limits",
     "extrapolation",
     "known_fractions",
     "make_channels",
     "make_prompt",
+    "sharpened",
     "structure_box",
 ]

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
 BINS = 32
+#: Fractions of known cells are counted in units of one over this.
+UNIT = 2.0**20
 #: Percentiles at which intensities are clipped before anything else: metal and air must not set the scale.
 CLIP = (0.005, 0.995)
 #: Values looked at for the percentiles; their error is then far below a histogram bin.
@@ -55,7 +57,9 @@ def learn_appearance(image: Tensor, fg: Tensor, bg: Tensor) -> Appearance:
         high = low + max(1.0, abs(low))
     clipped = image.clamp(low, high)
     bins = ((clipped - low) / (high - low) * BINS).long().clamp(max=BINS - 1)
-    counts = [_smoothed(torch.bincount(bins[w > 0], w[w > 0], minlength=BINS)) for w in (fg, bg)]
+    # Whole numbers: their sum is the same in any order, which a GPU does not promise.
+    weights = [(w * UNIT).round().double() for w in (fg, bg)]
+    counts = [_smoothed(torch.bincount(bins[w > 0], w[w > 0], minlength=BINS) / UNIT) for w in weights]
     inside, outside = ((c + PRIOR / BINS) / (c.sum() + PRIOR) for c in counts)
     ratio = (inside / outside).log().clamp(-RATIO_LIMIT, RATIO_LIMIT) / RATIO_LIMIT
     return Appearance(low, high, float(clipped.mean()), max(float(clipped.std()), 1e-6 * (high - low)), ratio)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool3d
 
 from ..roi import Grid, rasterise, resample
 from . import geodesic
@@ -32,8 +31,6 @@ CHANNELS = (
 PREVIOUS = CHANNELS.index("previous")
 #: Channels a network must be able to do without; training drops each at random.
 OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic"))
-#: The geodesic runs on a grid of at most this many cells: it is a hint, and its sweeps do not parallelise.
-GEODESIC_CELLS = 64**3
 
 
 @dataclass(frozen=True)
@@ -87,10 +84,20 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
         [
             (surface / (0.25 * scale)).clamp(-1, 1),
             distance_to_known(known, spacing) / scale,
-            geodesic.faded(_geodesic(appearance.standardise(image), fg, bg, spacing), fg, known, spacing),
+            _competition(appearance.standardise(image), fg, bg, spacing),
         ]
     )
     return Prompt(grid, appearance, surface, fields)
+
+
+def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Prompt:
+    """The prompt on a finer part of its grid: the geodesic competes there again, along edges that it sees better."""
+    part = grid.within(prompt.grid)
+    image = prompt.appearance.standardise(resample(scene.image, grid))
+    fg, bg = known_fractions(scene, structure, grid)
+    fields = resample(prompt.fields, part)
+    fields[2] = _competition(image, fg, bg, grid.cell_spacing(scene.spacing))
+    return Prompt(grid, prompt.appearance, resample(prompt.interpolation, part), fields)
 
 
 def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, previous: Tensor | None = None) -> Tensor:
@@ -117,10 +124,6 @@ def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, prev
     )
 
 
-def _geodesic(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:
-    if image.numel() <= GEODESIC_CELLS:
-        return geodesic.margin(image, fg >= 0.5, bg > 0.5, spacing)
-    coarse, inside, outside = avg_pool3d(torch.stack([image, fg, bg])[None], 2)[0]
-    margin = _geodesic(coarse, (inside > outside).float(), (outside > inside).float(), [2 * s for s in spacing])
-    up = torch.nn.functional.interpolate(margin[None, None], size=image.shape, mode="trilinear")
-    return up[0, 0]
+def _competition(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:
+    lead = geodesic.margin(image, fg >= 0.5, bg > 0.5, spacing)
+    return geodesic.faded(lead, fg, fg + bg > 0, spacing)

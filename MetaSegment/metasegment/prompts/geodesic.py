@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool3d
 
 from ..roi import on_axis
 from .interpolation import annotated_planes
@@ -33,14 +32,15 @@ def margin(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> T
     `image` is standardised (k, j, i); `fg`, `bg` are seed masks of the same shape; `spacing` is the cell size in mm.
     Without seeds of one kind the other wins everywhere; without any the margin is 0.
     """
-    smooth = avg_pool3d(image[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
     seeds = torch.stack([fg, bg]) > 0
     distance = torch.where(seeds, 0.0, UNREACHED)
     mean_edge = sum(spacing) / 3
-    costs = [smooth.diff(dim=axis).abs() + LENGTH_COST * spacing[axis] / mean_edge for axis in range(3)]
+    costs = [image.diff(dim=axis).abs() + LENGTH_COST * spacing[axis] / mean_edge for axis in range(3)]
+    # Measured: a scan is six times slower than planes on a CPU, and takes a twentieth of the kernels on a GPU.
+    sweep = sweep_by_scan if distance.is_cuda else sweep_by_planes
     for _ in range(ROUNDS):
         for axis in range(3):
-            _sweep(distance.movedim(axis + 1, 0), costs[axis].movedim(axis, 0))
+            sweep(distance.movedim(axis + 1, 0), costs[axis].movedim(axis, 0))
     to_fg, to_bg = distance
     return (to_bg - to_fg) / (to_bg + to_fg).clamp(min=LENGTH_COST)
 
@@ -61,10 +61,18 @@ def faded(margin: Tensor, fg: Tensor, known: Tensor, spacing: Sequence[float]) -
     return margin.clamp(min=-2)
 
 
-def _sweep(distance: Tensor, cost: Tensor) -> None:
+def sweep_by_planes(distance: Tensor, cost: Tensor) -> None:
     """Relaxes the planes of one axis in place, forwards and then backwards: `distance` (n, 2, …), `cost` (n - 1, …)."""
     planes, steps = distance.unbind(0), cost.unbind(0)
     for n in range(1, len(planes)):
         torch.minimum(planes[n], planes[n - 1] + steps[n - 1], out=planes[n])
     for n in range(len(planes) - 2, -1, -1):
         torch.minimum(planes[n], planes[n + 1] + steps[n], out=planes[n])
+
+
+def sweep_by_scan(distance: Tensor, cost: Tensor) -> None:
+    """The same as `sweep_by_planes`, up to rounding: from one end, the least of all distances less the way to them."""
+    way = torch.cat([torch.zeros_like(cost[:1]), cost]).cumsum(0)[:, None]
+    forwards = (distance - way).cummin(0).values + way
+    backwards = (distance + way).flip(0).cummin(0).values.flip(0) - way
+    torch.minimum(forwards, backwards, out=distance)

@@ -16,6 +16,8 @@ from ..roi import on_axis
 
 #: Squared distance that stands for "nowhere", in mm².
 FAR = 1e8
+#: Sums that a distance transform forms at once on a GPU; on a CPU one row at a time is up to five times faster.
+GPU_CELLS = 2**25
 
 
 def annotated_planes(known: Tensor) -> list[Tensor]:
@@ -124,7 +126,7 @@ def _axis_distance(shape: Sequence[int], axis: int, indices: Tensor, gap: float)
 
 def _plane_distances(shape: Sequence[int], planes: Sequence[Tensor], spacing: Sequence[float]) -> list[Tensor]:
     found = [_axis_distance(shape, a, p, spacing[a]) for a, p in enumerate(planes) if len(p)]
-    return found or [torch.full(tuple(shape), sum(spacing) * max(shape))]
+    return found or [torch.full(tuple(shape), sum(spacing) * max(shape), device=planes[0].device)]
 
 
 def _squared_distance(seeds: Tensor, spacing: Sequence[float]) -> Tensor:
@@ -136,6 +138,7 @@ def _squared_distance(seeds: Tensor, spacing: Sequence[float]) -> Tensor:
         dim = axis - len(spacing)
         positions = torch.arange(out.shape[dim], device=out.device) * edge
         parabola = (positions[:, None] - positions) ** 2
-        lines = out.movedim(dim, -1)
-        out = torch.stack([(lines + row).amin(-1) for row in parabola], -1).movedim(-1, dim)
+        lines = out.movedim(dim, -1)[..., None, :]
+        rows = max(1, GPU_CELLS // lines.numel()) if out.is_cuda else 1
+        out = torch.cat([(lines + some).amin(-1) for some in parabola.split(rows)], -1).movedim(-1, dim)
     return out

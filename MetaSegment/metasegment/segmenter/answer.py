@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
-from ..prompts import Prompt, Scene, annotated_extent, extrapolation, make_prompt
+from ..prompts import Prompt, Scene, annotated_extent, extrapolation, make_prompt, sharpened
 from ..roi import Box, Grid, resample, working_grid
 from ..strategies import Query, State, Strategy
 
@@ -57,7 +57,8 @@ def refined(
     if grid is None:
         return coarse
     previous = torch.sigmoid(resample(first.logits, grid.within(first.grid)))
-    return _blended(members, replace(query, grid=grid, previous=previous), engine, restraint)
+    prompt = sharpened(query.prompt, query.scene, query.structure, grid)
+    return _blended(members, replace(query, prompt=prompt, grid=grid, previous=previous), engine, restraint)
 
 
 def restrained(logits: Tensor, query: Query, restraint: float) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from ..overlap import overlap
@@ -45,6 +47,34 @@ def make_folds(support: Support, box: Box) -> list[Fold]:
     chosen = {shown[round(n * (len(shown) - 1) / (count - 1))] for n in range(count)}
     folds = [_fold(support, grid, hidden, shown[0] < hidden < shown[-1]) for hidden in sorted(chosen)]
     return [fold for fold in folds if bool(fold.lesson.cells.any())]
+
+
+def make_lessons(support: Support, box: Box, folds: Sequence[Fold]) -> list[Lesson]:
+    """What a strategy may learn from: its folds' lessons; without folds, halves of the one slice that shows the
+    structure, each hidden while the other is shown.
+
+    Halves teach, but say too little about other slices to judge by.
+    """
+    shown = [n for n in range(len(support.sheets)) if support.shown_in(n)]
+    if len(shown) != 1:
+        return [fold.lesson for fold in folds]
+    grid = working_grid(box, support.scene.spacing, FOLD_CELLS)
+    lessons = [_fold(cut, grid, half, between=False).lesson for cut in _halved(support, shown[0]) for half in (0, 1)]
+    return [lesson for lesson in lessons if bool(lesson.cells.any())]
+
+
+def _halved(support: Support, number: int) -> Iterator[Support]:
+    """The support with one slice cut in two through the structure's centroid, across each of the two axes along which
+    the structure is longest there; its halves come first.
+    """
+    sheet = support.sheets[number]
+    others = tuple(s for n, s in enumerate(support.sheets) if n != number)
+    positions = torch.stack(torch.unravel_index(sheet, support.scene.labels.shape), 1).float()
+    points = positions[support.scene.labels.view(-1)[sheet] == support.structure]
+    lengths = (points.amax(0) - points.amin(0)) * torch.tensor(support.scene.spacing)
+    for axis in lengths.topk(2).indices.tolist():
+        low = positions[:, axis] <= points[:, axis].mean()
+        yield replace(support, sheets=(sheet[low], sheet[~low], *others))
 
 
 def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:

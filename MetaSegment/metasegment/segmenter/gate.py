@@ -16,15 +16,17 @@ from torch import Tensor
 from ..engine import Engine
 from ..overlap import overlap
 from ..prompts import Prompt, known_fractions
-from ..strategies import Query, State, Strategy, Support
+from ..strategies import Lesson, Query, State, Strategy, Support
 from .answer import Answer, refined
 from .blend import LEARNED, Blend, best_blend
-from .folds import Fold, make_folds
+from .folds import Fold, make_folds, make_lessons
 from .quality import Evidence, estimated_dice, expected_overlap
 from .watch import Watch
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
 IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic")
+#: The strategies that are tried where adapting may help; the others are there to be named. Each costs its time.
+ADAPTING = ("fine_tune",)
 #: Logits by which a blend is held back one gap beyond the outermost slices: with 3 slices 11 % instead of 17 % of the
 #: validation structures are worse than interpolation, with 5 slices 4 % instead of 17 %.
 RESTRAINT = 0.5
@@ -100,7 +102,7 @@ class Gate:
         """The answer of one strategy as it is, with its expected Dice."""
         folds = make_folds(case.support, case.prompt.grid.box)
         strategy = self.strategies[name]
-        state = self._taught(strategy, folds)
+        state = self._taught(strategy, make_lessons(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))
         return Decision(
             refined([(1.0, strategy, state)], case.query, case.first, self.engine, restraint=0.0), name, quality
@@ -121,17 +123,16 @@ class Gate:
         judged, others = folds[middle], [f for n, f in enumerate(folds) if n != middle]
         best: tuple[Strategy, State] = self.strategies[IN_CONTEXT], {}
         score = judged.dice(in_context[middle]) + LEAST_LEAD
-        for name, strategy in self.strategies.items():
-            if name in (IN_CONTEXT, *CLASSICAL) or not self.watch.heartbeat():
-                continue
-            state = self._taught(strategy, others)
+        for strategy in (self.strategies[name] for name in ADAPTING):
+            if not self.watch.heartbeat():
+                break
+            state = self._taught(strategy, [f.lesson for f in others])
             found = judged.dice(self.predicted(strategy, state, [judged])[0])
             if found > score:
                 best, score = (strategy, state), found
         return best
 
-    def _taught(self, strategy: Strategy, folds: Sequence[Fold]) -> State:
-        lessons = [f.lesson for f in folds]
+    def _taught(self, strategy: Strategy, lessons: Sequence[Lesson]) -> State:
         try:
             return strategy.fit(lessons, self.engine, self.budget.steps, self.seed, self.watch.heartbeat)
         except torch.OutOfMemoryError:

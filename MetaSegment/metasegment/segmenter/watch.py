@@ -45,7 +45,7 @@ class Watch:
     def check(self) -> None:
         """Raises Cancelled if the user asked to stop."""
         if self.cancelled():
-            raise Cancelled("cancelled: nothing was written")
+            raise Cancelled("cancelled, nothing was written")
 
     def spend(self, share: float) -> None:
         """Lets optional steps take this share, 0…1, of the time that is left, until the next call."""
