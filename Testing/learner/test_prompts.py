@@ -304,7 +304,7 @@ def test_the_side_without_seeds_never_wins() -> None:
 
 def test_on_a_finer_part_of_the_grid_the_competition_finds_an_edge_that_was_too_thin_before() -> None:
     organ = ellipsoid((24, 48, 48), (12, 24, 24), (9, 16, 16))
-    wall = ellipsoid((24, 48, 48), (12, 24, 24), (10, 17, 17)) & ~organ
+    wall = ellipsoid((24, 48, 48), (12, 24, 24), (11, 18, 18)) & ~organ
     scene = Scene(100.0 * wall, annotated(organ, (0, 12)), (1, 1, 1))
     whole = Box((0, 0, 0), (24, 48, 48))
     coarse, fine = working_grid(whole, scene.spacing, 16**3), working_grid(whole, scene.spacing, 48**3)
@@ -313,7 +313,7 @@ def test_on_a_finer_part_of_the_grid_the_competition_finds_an_edge_that_was_too_
         name: dice(make_channels(scene, ORGAN, p, fine)[COMPETITION] > 0, organ)
         for name, p in (("before", prompt), ("after", sharpened(prompt, scene, ORGAN, fine)))
     }
-    assert found["after"] > 0.94 > found["before"]
+    assert found["after"] > 0.97 > 0.93 > found["before"]
 
 
 def test_beyond_the_outermost_slices_the_lead_fades_by_one_over_some_diameters() -> None:
