@@ -20,12 +20,12 @@ from metasegment.engine import Engine
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.network import RELEASED, load_network
 from metasegment.overlap import overlap
-from metasegment.roi import to_voxels
+from metasegment.roi import Grid, to_voxels
 from metasegment.segmenter import Budget, Segmenter, Watch
-from metasegment.segmenter.answer import restrained
+from metasegment.segmenter.answer import blended, finer, restrained
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
-from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, RESTRAINT, Gate, evidence_of
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, RESTRAINT, Case, Gate, evidence_of
 from metasegment.segmenter.segmenter import Found, locate
 from metasegment.strategies import Query
 
@@ -64,8 +64,9 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     strategies, engine, watch = segmenter.strategies, segmenter.engine, Watch()
     found = locate(volume, annotation, annotation.structures[0], strategies[IN_CONTEXT], engine, watch)
     case = found.case
-    classical = {name: torch.sigmoid(strategies[name].predict({}, case.query, engine)) for name in CLASSICAL}
-    members = {LEARNED: torch.sigmoid(case.first.logits), **classical}
+    query = finest_query(case, segmenter)
+    members = {name: torch.sigmoid(strategies[name].predict({}, query, engine)) for name in (IN_CONTEXT, *CLASSICAL)}
+    members[LEARNED] = members.pop(IN_CONTEXT)
     folds = make_folds(case.support, case.prompt.grid.box)
     gate = Gate(strategies, engine, Budget(), 0, watch)
     answers = {name: gate.predicted(strategies[name], {}, folds) for name in (IN_CONTEXT, *CLASSICAL)}
@@ -76,8 +77,8 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
         "case": task.case,
         "label": task.label,
         "slices": task.slices,
-        "dice": {_name(b): _dice(task, found, _restrained(b.of(members), case.query)) for b in BLENDS},
-        "interpolation": _dice(task, found, classical["interpolation"]),
+        "dice": {_name(b): _dice(task, found, query.grid, _restrained(b.of(members), query)) for b in BLENDS},
+        "interpolation": _dice(task, found, query.grid, members["interpolation"]),
         "between": {
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
             for b in BLENDS
@@ -85,6 +86,12 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
         "overlaps": {name: overlap(members[name] > 0.5, members[LEARNED] > 0.5) for name in CLASSICAL},
         **dataclasses.asdict(evidence),
     }
+
+
+def finest_query(case: Case, segmenter: Segmenter) -> Query:
+    """The query on the grid that the first of the blends would be refined on."""
+    members = [(w, segmenter.strategies[n if n != LEARNED else IN_CONTEXT], {}) for n, w in BLENDS[0].weights.items()]
+    return finer(case.query, blended(members, case.query, segmenter.engine, RESTRAINT), case.first)
 
 
 def chosen_by(rows: list[dict[str, Any]], worth: float) -> str:
@@ -118,8 +125,8 @@ def _restrained(probability: torch.Tensor, query: Query) -> torch.Tensor:
     return torch.sigmoid(restrained(torch.logit(probability, eps=1e-4), query, RESTRAINT))
 
 
-def _dice(task: HeldOutTask, found: Found, probability: torch.Tensor) -> float:
-    values, where = to_voxels(probability - 0.5, found.case.prompt.grid, found.case.support.scene.labels.shape)
+def _dice(task: HeldOutTask, found: Found, grid: Grid, probability: torch.Tensor) -> float:
+    values, where = to_voxels(probability - 0.5, grid, found.case.support.scene.labels.shape)
     mask = torch.zeros_like(task.mask)
     mask[found.region][where] = values > 0
     return task.dice(mask)

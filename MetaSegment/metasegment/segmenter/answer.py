@@ -52,13 +52,19 @@ def refined(
     Weights sum to one; probabilities are blended, and restrained as in `restrained`. `query` is on the coarse grid;
     `first` goes in as the earlier answer where the grid is finer.
     """
-    coarse = _blended(members, query, engine, restraint)
+    coarse = blended(members, query, engine, restraint)
+    fine = finer(query, coarse, first)
+    return blended(members, fine, engine, restraint) if fine is not query else coarse
+
+
+def finer(query: Query, coarse: Answer, first: Answer) -> Query:
+    """The query on a grid as fine as the volume around what the coarse answer found; itself where that is no finer."""
     grid = fine_grid(coarse, query.scene)
     if grid is None:
-        return coarse
+        return query
     previous = torch.sigmoid(resample(first.logits, grid.within(first.grid)))
     prompt = sharpened(query.prompt, query.scene, query.structure, grid)
-    return _blended(members, replace(query, prompt=prompt, grid=grid, previous=previous), engine, restraint)
+    return replace(query, prompt=prompt, grid=grid, previous=previous)
 
 
 def restrained(logits: Tensor, query: Query, restraint: float) -> Tensor:
@@ -72,9 +78,8 @@ def restrained(logits: Tensor, query: Query, restraint: float) -> Tensor:
     return logits - restraint * extrapolation(extent, query.grid, query.scene.spacing) ** 2
 
 
-def _blended(
-    members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine, restraint: float
-) -> Answer:
+def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine, restraint: float) -> Answer:
+    """Weighted mean of the members' probabilities on the query's grid, restrained."""
     parts = [weight * torch.sigmoid(strategy.predict(state, query, engine)) for weight, strategy, state in members]
     logits = torch.logit(torch.stack(parts).sum(0), eps=1e-4)
     return Answer(query.grid, restrained(logits, query, restraint))
