@@ -5,6 +5,7 @@ full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from monai.inferers.utils import sliding_window_inference
@@ -49,11 +50,28 @@ class Engine:
         """Logits (k, j, i) float32 on the CPU for channels (8, k, j, i); `parameters` replace the network's own by
         name.
         """
-        return self._surviving(lambda: self._tiled(channels, parameters), max(channels.shape[1:])).cpu()
+        run = partial(self._run, parameters=parameters)
+        return self._surviving(lambda: self._tiled(channels, run), max(channels.shape[1:]))[0].cpu()
+
+    @torch.no_grad()
+    def features(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """What the network's last layer sees (n, k, j, i), and the logits of the same pass, both as `logits` gives
+        them.
+        """
+        run = partial(self._run_with_features, parameters=parameters)
+        both = self._surviving(lambda: self._tiled(channels, run), max(channels.shape[1:])).cpu()
+        return both[1:], both[0]
 
     def forward(self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits (k, j, i) float32 on the device, differentiable, in one piece."""
         return self._run(channels.to(self.device)[None], parameters)[0, 0]
+
+    def forward_features(
+        self, channels: Tensor, parameters: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What the network's last layer sees (n, k, j, i), and the logits, both as `forward` gives them."""
+        both = self._run_with_features(channels.to(self.device)[None], parameters)[0]
+        return both[1:], both[0]
 
     def _surviving(self, work: Callable[[], Tensor], largest: int) -> Tensor:
         while True:
@@ -82,23 +100,23 @@ class Engine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _tiled(self, channels: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
+    def _tiled(self, channels: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
         window = [min(self._windows[0], n) for n in channels.shape[1:]]
         batch = channels[None]
         if list(channels.shape[1:]) == window:
-            return self._run(batch.to(self.device), parameters)[0, 0]
+            return run(batch.to(self.device))[0]
         answer = sliding_window_inference(
             batch,
             window,
             1,
-            lambda tile: self._run(tile, parameters),
+            run,
             TILE_OVERLAP,
             "gaussian",
             sw_device=self.device,
             device="cpu",
         )
         assert isinstance(answer, Tensor)
-        return answer[0, 0]
+        return answer[0]
 
     def _run(self, batch: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
         batch = batch.contiguous(memory_format=self.precision.memory_format)
@@ -107,6 +125,17 @@ class Engine:
             # DynUNet holds its levels under two names each; with tied names PyTorch 2.13 puts back only one of the two.
             out: Tensor = functional_call(self.network, given, (batch,), tie_weights=False)
         return out.float()
+
+    def _run_with_features(self, batch: Tensor, parameters: Mapping[str, Tensor] | None) -> Tensor:
+        """Logit and features of each cell (1, 1 + n, k, j, i)."""
+        seen: list[Tensor] = []
+        last = self.network.get_submodule("output_block")
+        handle = last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        try:
+            logits = self._run(batch, parameters)
+        finally:
+            handle.remove()
+        return torch.cat([logits, seen[0].float()], 1)
 
 
 def choose_device(wanted: str) -> str:

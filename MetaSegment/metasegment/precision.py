@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from .prompts import CHANNELS
 
-#: Edge of the cube that is timed: small enough to take a second, large enough to be compute-bound.
-TIMED_EDGE = 48
+#: Edge of the cube that is timed: small enough to take a second, large enough to be compute-bound. On a GPU starting
+#: the kernels of a smaller one takes longer than running them.
+TIMED_EDGE = {"cpu": 48, "cuda": 96}
 FORMATS = ("contiguous", "channels_last")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -65,7 +66,8 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
 
 
 def _seconds(network: nn.Module, precision: Precision, device: str, training: bool) -> float:
-    channels = torch.zeros(1, len(CHANNELS), *[TIMED_EDGE] * 3, device=device)
+    edge = TIMED_EDGE[torch.device(device).type]
+    channels = torch.zeros(1, len(CHANNELS), edge, edge, edge, device=device)
     channels = channels.contiguous(memory_format=precision.memory_format)
     precision.lay_out(network)
     best = float("inf")

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
+import torch
+from torch import Generator, Tensor, nn
 
 from metasegment.annotation import BACKGROUND, AnnotatedSlice
 from metasegment.engine import Engine
+from metasegment.episodes.rendering import render
+from metasegment.episodes.shapes import procedural_labels
 from metasegment.network import load_network
+from metasegment.precision import fastest_precision
+from metasegment.prompts import CHANNELS
 from metasegment.segmenter import Segmenter
+from metasegment.strategies import all_meta_strategies
 from metasegment.volume import Geometry, Volume
+
+#: Edge in voxels of the cubes in a data folder for training.
+EDGE = 32
 
 
 @pytest.fixture(scope="session")
 def released_engine() -> Engine:
-    """The released weights on the CPU, for all tests; one that changes an engine makes its own."""
-    return Engine(load_network(), "cpu")
+    """The released weights on the CPU, for all tests; one that changes an engine makes its own.
+
+    Strategies have the meta-parameters from which their meta-training starts.
+    """
+    network = load_network()
+    return Engine(network, "cpu", {name: s.initial(network) for name, s in all_meta_strategies().items()})
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +97,67 @@ def dice() -> Callable[[np.ndarray, np.ndarray], float]:
         return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
 
     return overlap
+
+
+def _write(path: Path, array: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(sitk.GetImageFromArray(array.numpy()), str(path))
+    (path.parent / "dataset.json").write_text("{}")
+
+
+@pytest.fixture
+def a_data_folder(tmp_path: Path) -> Path:
+    """Two small labelled volumes, a label map, and one volume with a structure kept for validation."""
+    root = tmp_path / "data"
+    for seed in range(3):
+        generator = Generator().manual_seed(seed)
+        labels = procedural_labels((EDGE, EDGE, EDGE), generator)
+        image = (300 * render(labels, generator)).short()
+        if seed == 2:
+            _write(root / "labelmaps" / "maps" / "map.nii.gz", labels)
+            continue
+        _write(root / "train" / "set" / str(seed) / "image.nii.gz", image)
+        _write(root / "train" / "set" / str(seed) / "labels.nii.gz", labels)
+    (root / "train" / "set" / "dataset.json").write_text("{}")
+    k, j, i = torch.meshgrid(*(torch.arange(EDGE) - EDGE // 2 for _ in range(3)), indexing="ij")
+    ball = (k**2 + j**2 + i**2) < 8**2
+    case = root / "validation" / "la2018_left_atrium" / "case"
+    _write(case / "image.nii.gz", (100 * ball).short())
+    _write(case / "labels.nii.gz", ball.to(torch.uint8))
+    return root
+
+
+@pytest.fixture
+def a_config(a_data_folder: Path, tmp_path: Path) -> Path:
+    """A run of ten tasks in five steps; the test puts a folder in the place of OUTPUT."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(f"""
+        [data]
+        root = '{a_data_folder}'
+        [optimiser]
+        tasks = 10
+        batch = 2
+        warmup = 4
+        [run]
+        seed = 5
+        output = 'OUTPUT'
+        device = "cpu"
+        workers = 0
+        checkpoint_seconds = 0
+        validation_tasks = 4
+    """)
+    return path
+
+
+@pytest.fixture
+def a_settled_cache(tmp_path: Path) -> Path:
+    """A cache folder in which the format for training on one thread is remembered, so that no run measures another."""
+    cache = tmp_path / "cache" / "metasegment" / "precision.json"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    fastest_precision(nn.Conv3d(len(CHANNELS), 1, 1), "cpu", True, cache)
+    torch.set_num_threads(threads)
+    (key,) = json.loads(cache.read_text())
+    # Exact on every machine, in the layout that a resumed network has to be put in.
+    cache.write_text(json.dumps({key: ["float32", "channels_last"]}))
+    return cache.parent.parent

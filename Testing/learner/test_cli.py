@@ -26,8 +26,9 @@ from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
 from metasegment.export import write_segmentation
 from metasegment.image_file import read_metadata
-from metasegment.network import RELEASED, WEIGHTS_FORMAT
-from metasegment.strategies import all_strategies
+from metasegment.learnt import save_learnt
+from metasegment.network import RELEASED, WEIGHTS_FORMAT, load_network
+from metasegment.strategies import all_meta_strategies, all_strategies
 from metasegment.volume import Geometry, Volume, read_voxels, write_volume
 
 NAMES = {1: "Leber, links", 2: "Zyste"}
@@ -171,12 +172,23 @@ def ctrl_c_works_after_a_command() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="module")
+def weights_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released weights beside the meta-parameters from which the meta-training of every strategy starts."""
+    path = tmp_path_factory.mktemp("weights") / RELEASED.name
+    shutil.copy(RELEASED, path)
+    network = load_network(path)
+    for name, strategy in all_meta_strategies().items():
+        save_learnt(path, name, strategy.initial(network), {})
+    return path
+
+
 @pytest.mark.parametrize("strategy", sorted(all_strategies()))
 def test_a_strategy_can_be_named(
-    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], strategy: str
+    study: Study, weights_with_all: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], strategy: str
 ) -> None:
     out = tmp_path / "out.nii.gz"
-    options = ["--output", out, "--strategy", strategy, "--seconds", 1, "--json"]
+    options = ["--output", out, "--strategy", strategy, "--seconds", 1, "--json", "--weights", weights_with_all]
     assert main([*map(str, ["segment", study.image, study.annotation, *options])]) == 0
     report = json.loads(capsys.readouterr().out)
     assert [structure["strategy"] for structure in report["structures"]] == [strategy] * 2
@@ -427,6 +439,15 @@ def test_an_unknown_strategy_is_refused_with_the_known_ones(refused: Callable[..
     line = refused(more=["--strategy", "magic"])
     assert "no strategy 'magic'" in line
     assert all(name in line for name in all_strategies())
+
+
+def test_a_strategy_that_was_not_meta_trained_with_the_weights_is_refused(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.safetensors"
+    shutil.copy(RELEASED, alone)
+    line = refused(more=["--strategy", "maml", "--weights", str(alone)])
+    assert "strategy maml was not meta-trained with these weights" in line
 
 
 @pytest.mark.parametrize(

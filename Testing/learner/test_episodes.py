@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import SimpleITK as sitk
@@ -13,6 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
+from torch.utils._pytree import tree_leaves
 
 from metasegment.annotation import BACKGROUND
 from metasegment.episodes import sources
@@ -24,6 +28,7 @@ from metasegment.episodes.intensity import random_contrast
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.episodes.slices import STRUCTURE, annotate
+from metasegment.episodes.supervoxels import slic
 from metasegment.episodes.targets import eroded, labelled_target, redrawn
 from metasegment.episodes.warp import random_view
 from metasegment.errors import InputError
@@ -240,6 +245,53 @@ def test_what_is_drawn_is_the_structure_apart_from_a_hands_error(a_blob: Tensor,
     assert 0.6 < exact / len(drawings) < 0.9
 
 
+# --- devices -------------------------------------------------------------------------------------------------------
+
+
+class SeparateDevices(TorchFunctionMode):
+    """Keeps the host and the device apart where both are the CPU: a tensor made for "cpu", in so many words, is the
+    host's; every other creation must name the device of a generator or tensor. The two never meet, numbers apart.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        out = func(*args, **kwargs)
+        if func in _device_constructors():
+            assert kwargs.get("device") is not None, f"{func.__name__} does not say on which device"
+            on_host = kwargs["device"] == "cpu" and isinstance(kwargs["device"], str)
+        elif func is Tensor.to:
+            return out.detach()  # another object, without the mark
+        else:
+            on_host = any(getattr(t, "on_host", False) for t in given)
+            fields = [t for t in given if t.dim() and not getattr(t, "on_host", False)]
+            assert not (on_host and fields), f"{func} mixes the host and the device"
+        if on_host:
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, Tensor):
+                    tensor.on_host = True  # type: ignore[attr-defined]
+        return out
+
+
+@pytest.mark.parametrize("source", range(4))
+def test_an_episode_is_made_on_one_device(source: int, bank: Bank) -> None:
+    mixture = Mixture(*(float(n == source) for n in range(4)))
+    for index in range(8):
+        with SeparateDevices():
+            made = make_episode(bank, mixture, 4, index)
+        assert same(made, make_episode(bank, mixture, 4, index))
+
+
+def test_a_tensor_in_the_wrong_place_would_be_noticed() -> None:
+    field = torch.zeros(3)
+    with SeparateDevices():
+        with pytest.raises(AssertionError, match="does not say"):
+            torch.zeros(3)
+        with pytest.raises(AssertionError, match="mixes"):
+            field + torch.ones(3, device="cpu") * 2
+        assert torch.equal(field + torch.ones(3, device="cpu").to(field.device), field + 1)
+
+
 # --- targets -------------------------------------------------------------------------------------------------------
 
 
@@ -310,6 +362,35 @@ def test_the_image_of_a_labelled_task_belongs_to_its_mask() -> None:
     for sample in usable:
         inside, outside = sample.image[sample.mask], sample.image[~sample.mask]
         assert abs(float(inside.median() - outside.median())) > outside.std()
+
+
+# --- supervoxels ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("edge", "compactness"), [(6, 5.0), (10, 2.0), (10, 20.0)])
+def test_supervoxels_are_as_many_and_as_large_as_itks_and_follow_the_image_as_well(
+    bank: Bank, edge: int, compactness: float
+) -> None:
+    image = bank.volumes["ct"][1].image
+    assert image is not None
+    image = image.float()
+    standardised = 100 * (image - image.mean()) / image.std()
+    reference = sitk.SLIC(sitk.GetImageFromArray(standardised.numpy()), [edge] * 3, compactness, 3, False)
+    theirs = torch.from_numpy(sitk.GetArrayFromImage(reference).astype("int64"))
+    ours = slic(image, edge, compactness)
+    sizes = [torch.bincount(regions.flatten()) for regions in (ours, theirs)]
+    sizes = [s[s > 0].double() for s in sizes]
+    assert len(sizes[0]) == pytest.approx(len(sizes[1]), rel=0.05)
+    assert sizes[0].median() == pytest.approx(float(sizes[1].median()), rel=0.3)
+    within = [spread_within(regions, image) for regions in (ours, theirs)]
+    assert within[0] < 1.5 * within[1]
+
+
+def spread_within(regions: Tensor, image: Tensor) -> float:
+    """Share of the image's variance that is left within its regions."""
+    index = regions.flatten()
+    means = torch.bincount(index, image.flatten()) / torch.bincount(index).clamp(min=1)
+    return float((image - means[regions]).square().mean() / image.var())
 
 
 # --- warps and contrasts -------------------------------------------------------------------------------------------

@@ -27,7 +27,14 @@ from metasegment.prompts import (
     structure_box,
 )
 from metasegment.prompts.appearance import learn_appearance
-from metasegment.prompts.geodesic import FADE_DIAMETERS, faded, margin
+from metasegment.prompts.geodesic import (
+    FADE_DIAMETERS,
+    UNREACHED,
+    faded,
+    margin,
+    sweep_by_planes,
+    sweep_by_scan,
+)
 from metasegment.prompts.interpolation import annotated_planes, distance_to_known, interpolate
 from metasegment.roi import Box, Grid, to_voxels, working_grid
 from metasegment.strategies.base import Support
@@ -268,6 +275,18 @@ def test_metal_does_not_set_the_scale() -> None:
 
 
 # --- geodesic competition ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40))
+def test_a_scan_sweeps_as_planes_do(seed: int, size: int) -> None:
+    generator = Generator().manual_seed(seed)
+    seeds = torch.rand(size, 2, 5, 6, generator=generator) < 0.05
+    cost = torch.rand(size - 1, 5, 6, generator=generator)
+    one, other = (torch.where(seeds, 0.0, UNREACHED) for _ in range(2))
+    sweep_by_planes(one, cost)
+    sweep_by_scan(other, cost)
+    torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-4)
 
 
 def test_the_geodesic_margin_separates_two_flat_regions() -> None:

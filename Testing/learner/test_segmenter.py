@@ -22,6 +22,7 @@ from metasegment.errors import Cancelled, InputError
 from metasegment.prompts import structure_box
 from metasegment.segmenter import Budget, Segmentation, Segmenter, Watch
 from metasegment.segmenter.case import extent_on_slices
+from metasegment.segmenter.gate import ADAPTING
 from metasegment.segmenter.segmenter import locate
 from metasegment.strategies import Lesson, Query, State, all_strategies
 from metasegment.strategies.base import Heartbeat
@@ -173,8 +174,7 @@ def pupil() -> Pupil:
 @pytest.fixture
 def teacher(released_engine: Engine, pupil: Pupil) -> Segmenter:
     """A segmenter whose one strategy that learns is the pupil."""
-    others = {name: strategy for name, strategy in all_strategies().items() if name != "fine_tune"}
-    return Segmenter(released_engine, {**others, pupil.name: pupil})
+    return Segmenter(released_engine, {**all_strategies(), **dict.fromkeys(ADAPTING, pupil)})
 
 
 def test_a_strategy_that_learns_is_judged_on_a_slice_it_was_not_taught(

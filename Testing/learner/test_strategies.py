@@ -23,7 +23,7 @@ from metasegment.losses import dice, segmentation_loss
 from metasegment.prompts import Scene, make_channels, make_prompt
 from metasegment.roi import Box, working_grid
 from metasegment.segmenter.blend import LEARNED, best_blend
-from metasegment.segmenter.folds import Fold, make_folds
+from metasegment.segmenter.folds import Fold, make_folds, make_lessons
 from metasegment.strategies import Lesson, Strategy, Support, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
 from metasegment.volume import Volume
@@ -194,6 +194,45 @@ def test_slices_without_the_structure_make_no_fold(support_of: Callable[..., Sup
 def test_one_slice_with_the_structure_makes_no_fold(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 20))
     assert make_folds(support, everything(support)) == []
+
+
+def test_one_slice_teaches_by_its_halves(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+    support = support_of(two_organs, (0, 3), (0, 20))
+    lessons = make_lessons(support, everything(support), [])
+    plane = int(lessons[0].cells.flatten(1).any(1).nonzero())
+    for lesson in lessons:
+        shown = lesson.channels[1] + lesson.channels[2] > 0
+        assert not (shown & lesson.cells).any()
+        assert (shown | lesson.cells)[plane].all()
+    low, high, left, right = (lesson.cells[plane] for lesson in lessons)
+    assert torch.equal(low, ~high)
+    assert torch.equal(left, ~right)
+    whole = sum(float(lesson.target[lesson.cells].sum()) for lesson in lessons[:2])
+    assert all(0.3 * whole < float(lesson.target[lesson.cells].sum()) < 0.7 * whole for lesson in lessons)
+
+
+def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(
+    support_of: Callable[..., Support], two_organs: np.ndarray
+) -> None:
+    support = support_of(two_organs, (0, 20))
+    lessons = make_lessons(support, everything(support), [])
+    cut = int((support.scene.labels[20] == STRUCTURE).nonzero()[:, 0].float().mean()) + 1
+    labels = support.scene.labels.clone()
+    labels[20, :cut] = labels[20, :cut].flip(1)  # moved sideways: the cut between the rows stays where it was
+    mirrored = replace(support, scene=replace(support.scene, labels=labels))
+    (pair,) = (
+        (one, other)
+        for one in lessons
+        for other in make_lessons(mirrored, everything(support), [])
+        if torch.equal(one.cells, other.cells) and not torch.equal(one.target, other.target)
+    )
+    assert torch.equal(pair[0].channels, pair[1].channels)
+
+
+def test_several_slices_teach_by_their_folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+    support = support_of(two_organs, *AXIAL)
+    folds = make_folds(support, everything(support))
+    assert [id(x) for x in make_lessons(support, everything(support), folds)] == [id(fold.lesson) for fold in folds]
 
 
 def an_easy_fold(folds: list[Fold], between: bool = True) -> Fold:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -13,96 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import SimpleITK as sitk
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 import metasegment
-from metasegment.episodes.rendering import render
-from metasegment.episodes.shapes import procedural_labels
 from metasegment.errors import InputError
 from metasegment.losses import dice, segmentation_loss
 from metasegment.network import build_network, load_network
-from metasegment.precision import fastest_precision
-from metasegment.prompts import CHANNELS
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
 from metasegment.training.config import read_config
 from metasegment.training.curves import Curves
 
-EDGE = 32
-SEED, TASKS, BATCH = 5, 10, 2
+#: Of the tiny run of conftest.py.
+SEED, TASKS = 5, 10
 #: A machine that takes files of this size must take every file of a checkpoint.
 LARGEST_FILE = 16 * 2**20
-#: The number format of the test runs: exact on every machine, in the layout that a resumed network has to be put in.
-FORMAT = ["float32", "channels_last"]
 
 
 # --- a run, killed and resumed -------------------------------------------------------------------------------------
-
-
-def write(path: Path, array: Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sitk.WriteImage(sitk.GetImageFromArray(array.numpy()), str(path))
-    (path.parent / "dataset.json").write_text("{}")
-
-
-@pytest.fixture
-def a_data_folder(tmp_path: Path) -> Path:
-    """Two small labelled volumes, a label map, and one volume with a structure kept for validation."""
-    root = tmp_path / "data"
-    for seed in range(3):
-        generator = Generator().manual_seed(seed)
-        labels = procedural_labels((EDGE, EDGE, EDGE), generator)
-        image = (300 * render(labels, generator)).short()
-        if seed == 2:
-            write(root / "labelmaps" / "maps" / "map.nii.gz", labels)
-            continue
-        write(root / "train" / "set" / str(seed) / "image.nii.gz", image)
-        write(root / "train" / "set" / str(seed) / "labels.nii.gz", labels)
-    (root / "train" / "set" / "dataset.json").write_text("{}")
-    k, j, i = torch.meshgrid(*(torch.arange(EDGE) - EDGE // 2 for _ in range(3)), indexing="ij")
-    ball = (k**2 + j**2 + i**2) < 8**2
-    case = root / "validation" / "la2018_left_atrium" / "case"
-    write(case / "image.nii.gz", (100 * ball).short())
-    write(case / "labels.nii.gz", ball.to(torch.uint8))
-    return root
-
-
-@pytest.fixture
-def a_config(a_data_folder: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.toml"
-    path.write_text(f"""
-        [data]
-        root = '{a_data_folder}'
-        [optimiser]
-        tasks = {TASKS}
-        batch = {BATCH}
-        warmup = 4
-        [run]
-        seed = {SEED}
-        output = 'OUTPUT'
-        device = "cpu"
-        workers = 0
-        checkpoint_seconds = 0
-        validation_tasks = 4
-    """)
-    return path
-
-
-@pytest.fixture
-def a_settled_cache(tmp_path: Path) -> Path:
-    """A cache folder in which the format for training on one thread is remembered, so that no run measures another."""
-    cache = tmp_path / "cache" / "metasegment" / "precision.json"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    fastest_precision(nn.Conv3d(len(CHANNELS), 1, 1), "cpu", True, cache)
-    torch.set_num_threads(threads)
-    (key,) = json.loads(cache.read_text())
-    cache.write_text(json.dumps({key: FORMAT}))
-    return cache.parent.parent
 
 
 def started(config: Path, output: Path, cache: Path, workers: int = 0) -> subprocess.Popen[bytes]:
@@ -335,10 +265,15 @@ def test_a_configuration_states_only_what_differs_from_the_defaults(tmp_path: Pa
     assert config.run.output == "out"
 
 
-def test_the_packages_own_configuration_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "size"), [("cpu", "M"), ("gpu-m", "M"), ("gpu-l0", "L0")])
+def test_the_packages_own_configurations_are_found_by_name(
+    name: str, size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cpu").mkdir()  # as the output folder of that run may be called
-    assert read_config("cpu").network.size == "M"
+    (tmp_path / name).mkdir()  # as the output folder of that run may be called
+    config = read_config(name)
+    assert config.network.size == size
+    assert config.data.withheld == {"synthseg_brain": [17, 53]}
 
 
 @pytest.mark.parametrize(

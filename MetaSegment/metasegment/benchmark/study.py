@@ -48,7 +48,7 @@ class Method(Protocol):
     """A way to segment a study.
 
     `name` is snake_case, as in `--methods`; `label` as in tables; `settings` one line for the report: version,
-    parameters, help given.
+    parameters, help given. It is pickled to run in a process of its own.
     """
 
     @property

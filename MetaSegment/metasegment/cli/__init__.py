@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from . import demo, segment, suggest, train
+from . import benchmark, demo, pack, segment, suggest, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"metasegment {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (segment, suggest, train, demo):
+    for command in (segment, suggest, pack, train, benchmark, demo):
         command.add_to(commands)
     options = parser.parse_args(arguments)
     try:
@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("metasegment: out of memory; close other programs, or crop or downsample the image", file=sys.stderr)
         return 2
-    except (Cancelled, KeyboardInterrupt):
+    except Cancelled as error:
+        print(f"metasegment: {error}", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
         print("metasegment: cancelled, nothing was written", file=sys.stderr)
         return 130
     return 0

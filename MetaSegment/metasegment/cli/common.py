@@ -54,6 +54,11 @@ def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:
     if any(path.resolve() == kept.resolve() for kept in spared):
         raise InputError(f"cannot write {path}: it is an input; give another file name")
     refuse_unknown_suffix(path)
+    require_place(path)
+
+
+def require_place(path: Path) -> None:
+    """Refuses an output in a folder that is absent or not writable."""
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

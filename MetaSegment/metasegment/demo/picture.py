@@ -14,9 +14,9 @@ import numpy as np
 
 from ..annotation import AnnotatedSlice
 from ..export import default_color, default_name
-from ..files import written_beside
 from ..seg_nrrd import Color
 from ..volume import Volume
+from .pixels import GAP, WHITE, beside, blank, enlarged, outline, save_png, stacked, tint, write
 from .surface import NoSurface, render_surfaces
 
 ABDOMEN = (40.0, 400.0)  # level and width in HU: the usual window for soft tissue of the abdomen
@@ -24,16 +24,10 @@ ABDOMEN = (40.0, 400.0)  # level and width in HU: the usual window for soft tiss
 _WIDTH = 1600  # pixels of the whole picture; everything below is in pixels too
 _PLANE_HEIGHT = 620  # at most
 _VIEWS = (500, 1130)  # rows and columns of the two 3D views together
-_GAP = 14
-_FONT = 20
 _TITLE = 32  # rows above a plane for its name
 _LINE = 36  # rows of a line of the legend, fewer where there are many
 _LEAST_LINE = 28  # holds the letters
-_MARGIN = 4  # around letters
-_FILL = 0.3  # opacity of a structure inside its contour
 _MARK = 0.6  # opacity of the line that marks an annotated slice
-_BLACK: Color = (0.0, 0.0, 0.0)
-_WHITE: Color = (0.92, 0.92, 0.92)
 _YELLOW: Color = (1.0, 0.85, 0.2)
 _CT_ONLY = -500  # HU: other modalities have no voxels this dark
 _THINNING = 4  # every 4th voxel along each axis tells the range of intensities
@@ -91,22 +85,18 @@ def save_overlay(
     Returns why there are no 3D views, in one line, or None where there are. Raises InputError where the file
     cannot be written.
     """
-    import SimpleITK as sitk
-
     scene = _upright(volume, labels, slices, window)
     shown = sorted({*np.flatnonzero(scene.areas[0].any(axis=0)).tolist(), *names} - {0})
     names = {label: names.get(label, default_name(label)) for label in shown}
     colors = {label: colors.get(label, default_color(label)) for label in shown}
-    planes = _beside([_plane(scene, view, colors) for view in _VIEWED])
+    planes = beside([_plane(scene, view, colors) for view in _VIEWED])
     legend = _legend(scene, names, colors)
     missing = None
     try:
-        lower = _beside([_surfaces(scene, colors), legend])
+        lower = beside([_surfaces(scene, colors), legend])
     except NoSurface as reason:
         missing, lower = str(reason), legend
-    picture = np.rint(255 * _stacked([planes, lower])).astype(np.uint8)
-    with written_beside(path) as draft:
-        sitk.WriteImage(sitk.GetImageFromArray(picture, isVector=True), str(draft))
+    save_png(path, stacked([planes, lower], _WIDTH))
     return missing
 
 
@@ -154,25 +144,25 @@ def _plane(scene: _Scene, view: _View, colors: Mapping[int, Color]) -> np.ndarra
     )
     low, high = scene.window
     grey = np.clip((image.astype(np.float32) - low) / (high - low), 0, 1)
-    picture = np.repeat(_enlarged(grey, rows, columns)[..., None], 3, axis=2)
+    picture = np.repeat(enlarged(grey, rows, columns)[..., None], 3, axis=2)
     for mark in scene.marks[view.rows]:
         row = int((mark + 0.5) / scene.image.shape[view.rows] * rows)
-        _tint(picture[rows - 1 - row if upside_down else row], _YELLOW, _MARK)
+        tint(picture[rows - 1 - row if upside_down else row], _YELLOW, _MARK)
     for mark in scene.marks[view.columns]:
-        _tint(picture[:, int((mark + 0.5) / scene.image.shape[view.columns] * columns)], _YELLOW, _MARK)
+        tint(picture[:, int((mark + 0.5) / scene.image.shape[view.columns] * columns)], _YELLOW, _MARK)
     for label, color in colors.items():
-        _outline(picture, _enlarged((labels == label).astype(np.float32), rows, columns) > 0.5, color)
+        outline(picture, enlarged((labels == label).astype(np.float32), rows, columns) > 0.5, color)
     for side, at in zip(view.sides, ((0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)), strict=True):
-        _write(picture, side, at, _WHITE)
-    title = _blank(_TITLE, columns)
-    _write(title, view.name, (0.5, 0), _WHITE)
+        write(picture, side, at, WHITE)
+    title = blank(_TITLE, columns)
+    write(title, view.name, (0.5, 0), WHITE)
     return np.concatenate([title, picture])
 
 
 def _pixels_per_mm(millimetres: np.ndarray) -> float:
     """One scale for the three planes, so that they fit side by side."""
     head, back, left = millimetres
-    width = _WIDTH - (len(_VIEWED) - 1) * _GAP
+    width = _WIDTH - (len(_VIEWED) - 1) * GAP
     return float(min(width / (left + left + back), _PLANE_HEIGHT / max(back, head)))
 
 
@@ -192,40 +182,12 @@ def _areas(labels: np.ndarray, axis: int) -> np.ndarray:
     return np.stack([np.bincount(labels.take(n, axis).ravel(), minlength=256) for n in range(labels.shape[axis])])
 
 
-def _enlarged(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Linear interpolation of a float32 plane at the centres of so many rows and columns of pixels."""
-    for axis, pixels in enumerate((rows, columns)):
-        last = plane.shape[axis] - 1
-        at = np.clip((np.arange(pixels) + 0.5) * (last + 1) / pixels - 0.5, 0, last)
-        low = at.astype(int)
-        share = np.expand_dims((at - low).astype(np.float32), 1 - axis)
-        plane = plane.take(low, axis) * (1 - share) + plane.take(np.minimum(low + 1, last), axis) * share
-    return plane
-
-
-def _outline(picture: np.ndarray, mask: np.ndarray, color: Color) -> None:
-    """Fill a structure faintly and draw its contour, inside."""
-    contour = mask & _grown(_grown(~mask))
-    _tint(picture, color, np.where(contour, 1, _FILL * mask))
-
-
-def _grown(plane: np.ndarray) -> np.ndarray:
-    """Each pixel takes the largest value of itself and its four neighbours."""
-    framed = np.pad(plane, 1)
-    return np.maximum.reduce([plane, framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]])
-
-
-def _tint(pixels: np.ndarray, color: Color, opacity: float | np.ndarray) -> None:
-    """Blend a colour into a view of the picture, in place."""
-    pixels += np.expand_dims(np.asarray(opacity, np.float32), -1) * (np.array(color, np.float32) - pixels)
-
-
 def _surfaces(scene: _Scene, colors: Mapping[int, Color]) -> np.ndarray:
     """The two 3D views, each with its name."""
     views = render_surfaces(scene.labels, scene.spacing, colors, _VIEWS) / np.float32(255)
-    title = _blank(_TITLE, _VIEWS[1])
+    title = blank(_TITLE, _VIEWS[1])
     for n, name in enumerate(("from the front", "from behind")):
-        _write(title[:, n * _VIEWS[1] // 2 :], name, (0.5, 0), _WHITE)
+        write(title[:, n * _VIEWS[1] // 2 :], name, (0.5, 0), WHITE)
     return np.concatenate([title, views])
 
 
@@ -236,65 +198,17 @@ def _legend(scene: _Scene, names: Mapping[int, str], colors: Mapping[int, Color]
     if any(scene.marks):
         lines.append(("annotated slice", _YELLOW, ""))
     height = min(max(_VIEWS[0] // max(len(lines), 1), _LEAST_LINE), _LINE)
-    width = _WIDTH - _VIEWS[1] - _GAP
-    drawn = [_blank(_TITLE, width)]
+    width = _WIDTH - _VIEWS[1] - GAP
+    drawn = [blank(_TITLE, width)]
     for name, color, amount in lines:
-        line = _blank(height, width)
+        line = blank(height, width)
         thick = height // 4 if amount else 1
-        line[height // 2 - thick : height // 2 + thick, _GAP : 3 * _GAP] = color
-        _write(line[:, 4 * _GAP : -_GAP], amount, (0.5, 1), _WHITE)
-        _write(line[:, 4 * _GAP : -8 * _GAP], name, (0.5, 0), _WHITE)
+        line[height // 2 - thick : height // 2 + thick, GAP : 3 * GAP] = color
+        write(line[:, 4 * GAP : -GAP], amount, (0.5, 1), WHITE)
+        write(line[:, 4 * GAP : -8 * GAP], name, (0.5, 0), WHITE)
         drawn.append(line)
     return np.concatenate(drawn)
 
 
 def _rounded(millilitres: float) -> str:
     return f"{millilitres:,.0f}" if millilitres >= 10 else f"{millilitres:.2g}"
-
-
-def _write(picture: np.ndarray, text: str, at: tuple[float, float], color: Color) -> None:
-    """Letters in place; `at` = (0, 0) is the upper left corner and (1, 1) the lower right. Cuts what does not fit."""
-    letters = _letters(text)[: picture.shape[0], : picture.shape[1]]
-    row, column = (round(f * (room - taken)) for f, room, taken in zip(at, picture.shape, letters.shape, strict=False))
-    place = picture[row : row + letters.shape[0], column : column + letters.shape[1]]
-    _tint(place, _BLACK, _grown(letters))
-    _tint(place, color, letters)
-
-
-def _letters(text: str) -> np.ndarray:
-    """Coverage 0...1 (rows, columns) of a line of text, with a margin; empty where VTK is not installed."""
-    try:
-        import vtkmodules.vtkRenderingFreeType  # noqa: F401 (registers the fonts)
-        from vtkmodules.util.numpy_support import vtk_to_numpy
-        from vtkmodules.vtkCommonDataModel import vtkImageData
-        from vtkmodules.vtkRenderingCore import vtkTextProperty, vtkTextRenderer
-    except ImportError:
-        return np.zeros((0, 0), np.float32)
-    style, image, size = vtkTextProperty(), vtkImageData(), [0, 0]
-    style.SetFontSize(_FONT)
-    if not text or not vtkTextRenderer.GetInstance().RenderString(style, text, image, size, 72):
-        return np.zeros((0, 0), np.float32)
-    columns, rows, _ = image.GetDimensions()
-    pixels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, 4)
-    return np.pad(pixels[size[1] - 1 :: -1, : size[0], 3] / np.float32(255), _MARGIN)
-
-
-def _beside(parts: Sequence[np.ndarray]) -> np.ndarray:
-    rows = max(len(part) for part in parts)
-    padded = [np.concatenate([part, _blank(rows - len(part), part.shape[1])]) for part in parts]
-    gap = _blank(rows, _GAP)
-    return np.concatenate([piece for part in padded for piece in (part, gap)][:-1], axis=1)
-
-
-def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Parts below each other in a picture of the full width, each in the middle."""
-    rows = []
-    for part in parts:
-        free = _WIDTH - part.shape[1]
-        rows += [_blank(len(part), free // 2), part, _blank(len(part), free - free // 2)]
-    lines = [np.concatenate(rows[n : n + 3], axis=1) for n in range(0, len(rows), 3)]
-    return np.concatenate([piece for line in lines for piece in (line, _blank(_GAP, _WIDTH))])
-
-
-def _blank(rows: int, columns: int) -> np.ndarray:
-    return np.full((rows, columns, 3), _BLACK, np.float32)

@@ -13,8 +13,8 @@ from torch.nn.functional import avg_pool3d
 from ..prompts import Scene, annotated_extent, box_limits, make_channels, make_prompt, structure_box
 from ..roi import Box, Grid, cell_count, grown, resample, working_grid
 from . import sources
-from .bank import Bank
-from .chance import choose, happens, integer, uniform
+from .chance import choose, draws, happens, integer, uniform
+from .labelled import Bank
 from .slices import STRUCTURE, annotate
 from .targets import shortened
 
@@ -53,18 +53,27 @@ class Episode:
 
 
 def make_episode(bank: Bank, mixture: Mixture, seed: int, index: int, device: str = "cpu") -> Episode:
-    """The `index`-th episode of the endless sequence that belongs to a seed."""
+    """The `index`-th episode of the endless sequence that belongs to a seed, made on the device that holds the bank."""
     for attempt in range(100):
-        generator = Generator(device=device).manual_seed((seed * 1_000_003 + index) * 101 + attempt)
+        generator = draws(device, (seed * 1_000_003 + index) * 101 + attempt)
         episode = _attempt(bank, mixture, generator)
         if episode is not None:
             return episode
     raise RuntimeError(f"no usable episode after 100 attempts (seed {seed}, index {index})")
 
 
-def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | None:
-    as_tile = happens(generator, 0.25)
-    cells = round(uniform(generator, 72, 92) if as_tile else uniform(generator, 44, 76)) ** 3
+@dataclass(frozen=True)
+class Annotated:
+    """A task with slices annotated, and the box in which it is worked on."""
+
+    source: str
+    sample: sources.Sample
+    scene: Scene
+    box: Box
+
+
+def annotated(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> Annotated | None:
+    """A sample of about `cells` voxels with slices annotated as a user might; None where nothing usable came up."""
     source, sample = _draw(bank, mixture, cells, generator)
     if happens(generator, SHORTENED):
         sample = replace(sample, mask=shortened(sample.mask, generator))
@@ -75,17 +84,25 @@ def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | No
     if extent is None:
         return None
     box = structure_box(extent, scene.spacing, sample.mask.shape)
-    box = _jittered(box, box_limits(extent, sample.mask.shape), generator)
+    return Annotated(source, sample, scene, _jittered(box, box_limits(extent, sample.mask.shape), generator))
+
+
+def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | None:
+    as_tile = happens(generator, 0.25)
+    cells = round(uniform(generator, 72, 92) if as_tile else uniform(generator, 44, 76)) ** 3
+    drawn = annotated(bank, mixture, cells, generator)
+    if drawn is None:
+        return None
+    source, sample, scene = drawn.source, drawn.sample, drawn.scene
     limit = round(uniform(generator, 28, 36) if as_tile else uniform(generator, 30, 58)) ** 3
-    grid = working_grid(box, scene.spacing, limit)
+    grid = working_grid(drawn.box, scene.spacing, limit)
     prompt = make_prompt(scene, STRUCTURE, grid)
     channels = make_channels(scene, STRUCTURE, prompt, grid)
     if not as_tile:
-        return _scored(channels, sample, grid, source)
+        return scored(channels, sample, grid, source)
     tile = _tile(sample, grid, generator)
     fine = make_channels(scene, STRUCTURE, prompt, tile)
-    scored = _scored(fine, sample, tile, source)
-    return Episode(scored.channels, scored.target, scored.weight, source, channels, tile.within(grid))
+    return replace(scored(fine, sample, tile, source), overview=channels, window=tile.within(grid))
 
 
 def _draw(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> tuple[str, sources.Sample]:
@@ -126,10 +143,11 @@ def _tile(sample: sources.Sample, grid: Grid, generator: Generator) -> Grid:
     return Grid(Box((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2])), (shape[0], shape[1], shape[2]))
 
 
-def _scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) -> Episode:
+def scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) -> Episode:
+    """The episode of a sample on a grid, for channels made on it."""
     target = resample(sample.mask, grid)
-    annotated = channels[1] + channels[2] > 0
+    known = channels[1] + channels[2] > 0
     around = avg_pool3d(target[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
     border = (around > 0.01) & (around < 0.99)
-    weight = (1 + (BORDER_WEIGHT - 1) * border) * ~annotated
+    weight = (1 + (BORDER_WEIGHT - 1) * border) * ~known
     return Episode(channels, target, weight, source)

@@ -16,7 +16,8 @@ from ..annotation import BACKGROUND
 from ..errors import InputError
 from ..overlap import overlap
 from ..prompts import Scene
-from .bank import LabelledVolume, read_case
+from .labelled import LabelledVolume
+from .layouts import Case, read_case
 from .slices import STRUCTURE
 
 #: Label values of the validation split that no training label covers, by data set. Model-made labels are left out.
@@ -56,7 +57,8 @@ def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]
         )
     for dataset, labels in UNSEEN.items():
         for folder in sorted(path.parent for path in (root / "validation" / dataset).glob("*/labels.nii.gz")):
-            volume = read_case(dataset, folder)
+            case = Case(dataset, folder.name, folder / "image.nii.gz", folder / "labels.nii.gz", licence="")
+            volume = read_case(case)
             for label in labels:
                 yield from _tasks(volume, label, counts)
 

@@ -22,19 +22,19 @@ def random_contrast(image: Tensor, generator: Generator) -> Tensor:
     if happens(generator, 0.2):
         out = avg_pool3d(out[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
     if happens(generator, 0.4):
-        noise = torch.randn(out.shape, generator=generator, device=generator.device).to(out.device)
+        noise = torch.randn(out.shape, generator=generator, device=generator.device)
         out = out + uniform(generator, 0.02, 0.35) * noise
     return out
 
 
 def _bias(like: Tensor, generator: Generator) -> Tensor:
     knots = max(like.shape) * uniform(generator, 0.3, 0.8)
-    return smooth_field(like.shape, knots, generator)[0].to(like.device)
+    return smooth_field(like.shape, knots, generator)[0]
 
 
 def _curve(image: Tensor, generator: Generator) -> Tensor:
     """A random monotone intensity curve through six points."""
-    steps = torch.rand(6, generator=generator, device=generator.device).to(image.device) + 0.1
+    steps = torch.rand(6, generator=generator, device=generator.device) + 0.1
     knots = torch.cat([steps.new_zeros(1), steps.cumsum(0)])
     low, high = image.amin(), image.amax()
     position = (image - low) / (high - low).clamp(min=1e-6) * (len(knots) - 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from .chance import choose, happens, integer, uniform
+from .chance import choose, happens, integer, normal, uniform
 from .fields import smooth_field, spline_basis
 
 #: Labels in a map, the outer background included.
@@ -100,7 +100,7 @@ def _wrap_in_skin(labels: Tensor, generator: Generator) -> Tensor:
     shape = labels.shape
     radii = [n * uniform(generator, 0.42, 0.6) for n in shape]
     middle = [(n - 1) / 2 for n in shape]
-    identity = torch.eye(3, device=generator.device)
+    identity = torch.eye(3, device="cpu")
     body = _lump(shape, middle, radii, identity, happens(generator, 0.5), 0.06, generator)
     level = torch.ones(shape, device=generator.device)
     level[body.box] = body.level
@@ -189,9 +189,9 @@ def _lump(
     # A superellipsoid reaches 3^(1/4) times further at its corners; the field seldom exceeds two deviations.
     reach = max(radii) * (3**0.25 if boxy else 1) + 2 * irregular * mean + 1
     box = _box(shape, centre, [reach] * 3)
-    scaled = rotation / torch.tensor(radii, device=rotation.device)[:, None]
-    z, y, x = _offsets(box, centre, rotation.device)
-    squares = [((a * z)[:, None, None] + (b * y)[:, None] + c * x).square_() for a, b, c in scaled]
+    scaled = rotation / torch.tensor(radii, device="cpu")[:, None]
+    z, y, x = _offsets(box, centre, generator.device)
+    squares = [((a * z)[:, None, None] + (b * y)[:, None] + c * x).square_() for a, b, c in scaled.tolist()]
     if boxy:
         squares = [square.square_() for square in squares]
     norm = squares[0].add_(squares[1]).add_(squares[2]).sqrt_()
@@ -202,14 +202,15 @@ def _lump(
 
 
 def _rotation(generator: Generator) -> Tensor:
-    return torch.linalg.qr(torch.randn(3, 3, generator=generator, device=generator.device)).Q
+    """A random orthonormal matrix, on the host."""
+    return torch.linalg.qr(normal(generator, 3, 3)).Q
 
 
 def _plane(body: Body, centre: Sequence[float], generator: Generator) -> Tensor:
     """Signed distance in voxels to a random plane through `centre`, on the body's box."""
-    normal = _rotation(generator)[0]
-    z, y, x = _offsets(body.box, centre, normal.device)
-    return normal[0] * z[:, None, None] + normal[1] * y[:, None] + normal[2] * x
+    a, b, c = _rotation(generator)[0].tolist()
+    z, y, x = _offsets(body.box, centre, body.level.device)
+    return a * z[:, None, None] + b * y[:, None] + c * x
 
 
 def _box(shape: Sequence[int], centre: Sequence[float], reach: Sequence[float]) -> tuple[slice, slice, slice]:

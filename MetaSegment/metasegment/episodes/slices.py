@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from ..annotation import BACKGROUND
 from .chance import choose, happens, integer, uniform
+from .filled import filled_planes
 
 #: Chances of 1…7 annotated slices.
 SLICE_COUNTS = (0.32, 0.2, 0.25, 0.07, 0.08, 0.04, 0.04)
@@ -24,8 +27,10 @@ def annotate(mask: Tensor, generator: Generator) -> Tensor:
     count = choose(generator, range(1, 8), SLICE_COUNTS)
     axis = choose(generator, (0, 1, 2), (0.6, 0.2, 0.2))
     crossing = happens(generator, 0.2)
+    filled = filled_planes(drawn)
     for n, share in enumerate(_placement(count, generator)):
-        _draw(labels, drawn, (axis + n) % 3 if crossing else axis, share)
+        across = (axis + n) % 3 if crossing else axis
+        _draw(labels, drawn, across, filled[across], share)
     if happens(generator, 0.2):
         _draw_empty(labels, mask, axis, generator)
     return labels
@@ -47,23 +52,22 @@ def _placement(count: int, generator: Generator) -> list[float]:
     return [0.12 + 0.76 * n / (count - 1) + uniform(generator, -0.05, 0.05) for n in range(count)]
 
 
-def _draw(labels: Tensor, mask: Tensor, axis: int, share: float) -> None:
-    planes = mask.movedim(axis, 0)
-    filled = planes.flatten(1).any(1).nonzero()[:, 0]
-    if len(filled):
-        index = int(filled[min(max(round(share * (len(filled) - 1)), 0), len(filled) - 1)])
-        labels.movedim(axis, 0)[index] = torch.where(planes[index], STRUCTURE, BACKGROUND).to(torch.uint8)
+def _draw(labels: Tensor, mask: Tensor, axis: int, filled: Sequence[int], share: float) -> None:
+    if filled:
+        index = filled[min(max(round(share * (len(filled) - 1)), 0), len(filled) - 1)]
+        plane = mask.movedim(axis, 0)[index]
+        labels.movedim(axis, 0)[index] = torch.where(plane, STRUCTURE, BACKGROUND).to(torch.uint8)
 
 
 def _draw_empty(labels: Tensor, mask: Tensor, axis: int, generator: Generator) -> None:
     """A slice, just beyond one end or both, on which the user says "not here"."""
-    filled = mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
-    if not len(filled):
+    filled = filled_planes(mask)[axis]
+    if not filled:
         return
     beyond = integer(generator, 1, 4)
     ends = choose(generator, ((-1,), (1,), (-1, 1)))
     for end in ends:
-        index = int(filled[0]) - beyond if end < 0 else int(filled[-1]) + beyond
+        index = filled[0] - beyond if end < 0 else filled[-1] + beyond
         if 0 <= index < labels.shape[axis]:
             labels.movedim(axis, 0)[index] = BACKGROUND
 
@@ -74,20 +78,19 @@ def _annotate_oblique(labels: Tensor, mask: Tensor, generator: Generator) -> Ten
     if not len(inside):
         return labels
     point = inside[integer(generator, 0, len(inside) - 1)]
-    normal = torch.randn(3, generator=generator, device=generator.device).to(mask.device)
+    normal = torch.randn(3, generator=generator, device=generator.device)
     normal = normal / normal.norm()
     axes = [torch.arange(n, device=mask.device) - p for n, p in zip(mask.shape, point, strict=True)]
     height = normal[0] * axes[0][:, None, None] + normal[1] * axes[1][:, None] + normal[2] * axes[2]
     sheet = height.abs() <= 0.5 * normal.abs().sum()
-    labels[sheet] = torch.where(mask[sheet], STRUCTURE, BACKGROUND).to(torch.uint8)
-    return labels
+    return torch.where(sheet, torch.where(mask, STRUCTURE, BACKGROUND), labels).to(torch.uint8)
 
 
 def _noisy(mask: Tensor, generator: Generator) -> Tensor:
     """A hand's contour: off by about a voxel, smoothly along the outline, sometimes systematically wide or tight."""
     soft = avg_pool2d(mask[None].float(), 3, stride=1, padding=1)[0]
     coarse = torch.randn(1, 1, *(max(2, n // 5) for n in mask.shape), generator=generator, device=generator.device)
-    jitter = interpolate(coarse, size=mask.shape, mode="trilinear")[0, 0].to(mask.device)
+    jitter = interpolate(coarse, size=mask.shape, mode="trilinear")[0, 0]
     bias = choose(generator, (0.0, -0.25, 0.25), (0.6, 0.2, 0.2))
     drawn = soft + uniform(generator, 0.1, 0.35) * jitter + bias > 0.5
     return torch.where((soft > 0) & (soft < 1), drawn, mask)

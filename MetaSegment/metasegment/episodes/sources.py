@@ -4,22 +4,22 @@ and one mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import max_pool3d
 
-from .bank import Bank, LabelledVolume
 from .chance import choose, happens, integer, uniform
+from .filled import surroundings
 from .intensity import random_contrast
+from .labelled import Bank, LabelledVolume
 from .rendering import render
 from .shapes import procedural_labels
+from .supervoxels import region_means, slic
 from .targets import labelled_target, redrawn
 from .warp import View, random_view
 
-#: A crop shows this many times the length of the structure: the ROI and its context come from inside it.
-CONTEXT = 2.2
 #: A target has at least this many voxels in its episode, and at most this share of them.
 LEAST_VOXELS, LARGEST_SHARE = 30, 0.5
 
@@ -51,14 +51,12 @@ def labelled(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 
 def supervoxels(bank: Bank, cells: int, generator: Generator) -> Sample:
-    """A union of neighbouring supervoxels (SLIC, Achanta et al. 2012) of a real image whose labels are not looked
-    at.
-    """
+    """A union of neighbouring supervoxels of a real image whose labels are not looked at."""
     volume = _any_volume(bank, generator)
     assert volume.image is not None
     view = random_view(_random_crop(volume.image, generator)[None], volume.spacing, cells, generator)
     image = view.values[0]
-    regions = _slic(image, integer(generator, 6, 20), uniform(generator, 2, 20))
+    regions = slic(image, integer(generator, 6, 20), uniform(generator, 2, 20))
     mask = _united(regions, image, generator)
     return Sample(random_contrast(image, generator), mask, view.spacing)
 
@@ -67,7 +65,7 @@ def brain_map(bank: Bank, cells: int, generator: Generator) -> Sample:
     """A structure of a warped label map, rendered with random intensities."""
     source = choose(generator, bank.label_maps)
     mask = labelled_target(source, generator)
-    region = _around(mask)
+    region = surroundings(mask)
     values = torch.stack([source.labels[region], mask[region]])
     view = random_view(values, source.spacing, cells, generator, mode="nearest")
     return Sample(render(view.values[0].short(), generator, view.spacing), view.values[1] > 0.5, view.spacing)
@@ -95,20 +93,9 @@ def _any_volume(bank: Bank, generator: Generator) -> LabelledVolume:
 
 def _view_around(volume: LabelledVolume, mask: Tensor, cells: int, generator: Generator) -> View:
     assert volume.image is not None
-    region = _around(mask)
+    region = surroundings(mask)
     values = torch.stack([volume.image[region], mask[region]])
     return random_view(values, volume.spacing, cells, generator)
-
-
-def _around(mask: Tensor) -> tuple[slice, slice, slice]:
-    """The crop that shows CONTEXT times the mask's extent, and at least 12 voxels beyond a small one."""
-    slices = []
-    for axis, size in enumerate(mask.shape):
-        found = mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
-        low, high = int(found[0]), int(found[-1]) + 1
-        margin = max(12, round((CONTEXT - 1) / 2 * (high - low)))
-        slices.append(slice(max(0, low - margin), min(size, high + margin)))
-    return slices[0], slices[1], slices[2]
 
 
 def _random_crop(image: Tensor, generator: Generator) -> Tensor:
@@ -118,26 +105,15 @@ def _random_crop(image: Tensor, generator: Generator) -> Tensor:
     return image[k, j, i]
 
 
-def _slic(image: Tensor, edge: int, compactness: float) -> Tensor:
-    import SimpleITK as sitk
-
-    scaled = 100 * (image - image.mean()) / image.std().clamp(min=1e-6)
-    source = sitk.GetImageFromArray(scaled.cpu().numpy())
-    regions = sitk.SLIC(source, [min(edge, n // 2) for n in source.GetSize()], compactness, 3, False)
-    return torch.from_numpy(sitk.GetArrayFromImage(regions).astype("int32")).to(image.device)
-
-
 def _united(regions: Tensor, image: Tensor, generator: Generator) -> Tensor:
     """A random supervoxel with up to five that touch it, the most alike first."""
-    index = regions.flatten().long()
-    counts = torch.bincount(index).clamp(min=1)
-    means = torch.bincount(index, image.flatten()) / counts
-    mask = regions == int(regions.flatten()[integer(generator, 0, regions.numel() - 1)])
+    means = region_means(regions, image, int(regions.max()) + 1)
+    mask = regions == regions.flatten()[integer(generator, 0, regions.numel() - 1)]
     for _ in range(integer(generator, 0, 5)):
-        shell = torch.nn.functional.max_pool3d(mask[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0
-        neighbours: Sequence[int] = regions[shell & ~mask].unique().tolist()
-        if not neighbours:
-            break
-        own = image[mask].mean()
-        mask = mask | (regions == min(neighbours, key=lambda n: float((means[n] - own).abs())))
+        shell = max_pool3d(mask[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0
+        touching = torch.zeros_like(means, dtype=torch.bool)
+        touching[regions[shell & ~mask]] = True
+        own = (image * mask).sum() / mask.sum()
+        alike = (means - own).abs().where(touching, torch.inf).argmin()
+        mask = mask | ((regions == alike) & touching[alike])
     return mask

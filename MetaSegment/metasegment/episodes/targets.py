@@ -11,8 +11,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool3d
 
-from .bank import LabelledVolume
 from .chance import choose, happens, integer, uniform
+from .filled import filled_planes
+from .labelled import LabelledVolume
 
 
 def labelled_target(volume: LabelledVolume, generator: Generator) -> Tensor:
@@ -51,10 +52,10 @@ def shortened(mask: Tensor, generator: Generator) -> Tensor:
     nothing, and only the spread of the annotated slices tells.
     """
     axis = choose(generator, (0, 1, 2), (0.6, 0.2, 0.2))
-    filled = mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
+    filled = filled_planes(mask)[axis]
     out = mask.clone()
-    if len(filled):
-        first, last = int(filled[0]), int(filled[-1])
+    if filled:
+        first, last = filled[0], filled[-1]
         planes = out.movedim(axis, 0)
         planes[: first + round(uniform(generator, 0, 0.35) * (last - first))] = False
         planes[last + 1 - round(uniform(generator, 0, 0.35) * (last - first)) :] = False
@@ -71,7 +72,7 @@ def _half(mask: Tensor, generator: Generator) -> Tensor:
     points = mask.nonzero().float()
     if not len(points):
         return mask
-    normal = torch.randn(3, generator=generator, device=generator.device).to(mask.device)
+    normal = torch.randn(3, generator=generator, device=generator.device)
     height = (points - points.mean(0)) @ normal
     kept = points[height > height.median()].long()
     out = torch.zeros_like(mask)

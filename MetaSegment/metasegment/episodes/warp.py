@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, avg_pool3d, grid_sample, interpolate
 
-from .chance import choose, happens, integer, uniform
+from .chance import choose, happens, integer, shuffled, uniform
 
 #: Largest displacement of the elastic field as a share of the volume's edge.
 ELASTIC = 0.06
@@ -33,16 +33,15 @@ def random_view(
     """Warps a crop (c, k, j, i) onto a new grid of about `cells` voxels with its own axes, orientation and slice
     thickness.
     """
-    device = values.device
     lengths = [n * s for n, s in zip(values.shape[1:], spacing, strict=True)]
     edge = max((math.prod(lengths) / cells) ** (1 / 3), 0.5 * min(spacing))
-    order = torch.randperm(3, generator=generator, device=generator.device).tolist()
+    order = shuffled(generator, 3)
     values = values.permute(0, *(1 + axis for axis in order))
     shape = [max(16, min(128, round(lengths[axis] / edge))) for axis in order]
-    theta = _affine([lengths[axis] for axis in order], generator).to(device)
+    theta = _affine([lengths[axis] for axis in order], generator).to(values.device)
     field = affine_grid(theta[None], [1, 1, *shape], align_corners=False)
     if happens(generator, 0.5):
-        field = field + _elastic(shape, generator).to(device)
+        field = field + _elastic(shape, generator)
     out = grid_sample(values[None].float(), field, mode=mode, padding_mode="border", align_corners=False)[0]
     edges = [lengths[axis] / n for axis, n in zip(order, shape, strict=True)]
     if mode == "bilinear" and happens(generator, 0.4):
@@ -51,20 +50,20 @@ def random_view(
 
 
 def _affine(lengths: list[float], generator: Generator) -> Tensor:
-    """Output to input coordinates (3, 4) in grid_sample's units: x, y, z, each -1…1 over the crop."""
+    """Output to input coordinates (3, 4) in grid_sample's units: x, y, z, each -1…1 over the crop. On the host."""
     limit = choose(generator, (0.0, math.pi / 12, math.pi), (0.3, 0.45, 0.25))
     angles = [uniform(generator, -limit, limit) for _ in range(3)]
-    rotation = torch.eye(3)
+    rotation = torch.eye(3, device="cpu")
     for axis, angle in enumerate(angles):
-        turn = torch.eye(3)
+        turn = torch.eye(3, device="cpu")
         a, b = [n for n in range(3) if n != axis]
         turn[a, a] = turn[b, b] = math.cos(angle)
         turn[a, b], turn[b, a] = -math.sin(angle), math.sin(angle)
         rotation = rotation @ turn
-    stretch = torch.tensor([uniform(generator, 0.8, 1.1) * choose(generator, (-1, 1)) for _ in range(3)])
-    physical = torch.tensor(lengths[::-1])
+    stretch = torch.tensor([uniform(generator, 0.8, 1.1) * choose(generator, (-1, 1)) for _ in range(3)], device="cpu")
+    physical = torch.tensor(lengths[::-1], device="cpu")
     matrix = rotation * stretch * physical / physical[:, None]
-    return torch.cat([matrix, torch.zeros(3, 1)], 1)
+    return torch.cat([matrix, matrix.new_zeros(3, 1)], 1)
 
 
 def _elastic(shape: list[int], generator: Generator) -> Tensor:

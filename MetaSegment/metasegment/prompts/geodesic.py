@@ -72,7 +72,7 @@ def sweep_by_planes(distance: Tensor, cost: Tensor) -> None:
 
 def sweep_by_scan(distance: Tensor, cost: Tensor) -> None:
     """The same as `sweep_by_planes`, up to rounding: from one end, the least of all distances less the way to them."""
-    way = torch.cat([torch.zeros_like(cost[:1]), cost]).cumsum(0)[:, None]
+    way = torch.cat([cost.new_zeros(1, *cost.shape[1:]), cost]).cumsum(0)[:, None]
     forwards = (distance - way).cummin(0).values + way
     backwards = (distance + way).flip(0).cummin(0).values.flip(0) - way
     torch.minimum(forwards, backwards, out=distance)

@@ -17,7 +17,7 @@ from ..export import default_name
 from ..memory import peak_memory_mb
 from ..prompts import box_limits, structure_box
 from ..roi import Box, grown
-from ..strategies import Strategy, all_strategies
+from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..volume import Volume
 from .answer import Answer, coarse_answer, prompt_for
 from .case import Region, cut_out, extent_on_slices, region_of, shifted
@@ -99,10 +99,12 @@ class Segmenter:
 
         `strategy` names one, or "auto" lets the gate choose for each structure. `preview` receives the first answer as
         labels (k, j, i). The result is the same for the same seed and device, unless time ran out. Raises InputError
-        for a strategy that does not exist and Cancelled when the watch says so.
+        for a strategy that does not exist or was not meta-trained, and Cancelled when the watch says so.
         """
         if strategy != AUTO and strategy not in self.strategies:
             raise InputError(f"no strategy {strategy!r}: use auto or one of {', '.join(sorted(self.strategies))}")
+        if isinstance(self.strategies.get(strategy), MetaStrategy):
+            self.engine.learnt(strategy)  # refused before the work, not after the first answer
         watch = watch or Watch()
         watch.start(budget.seconds)
         found = self._first_answers(volume, annotation, watch)

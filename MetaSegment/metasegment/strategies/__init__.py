@@ -7,7 +7,17 @@ import pkgutil
 
 from .base import Lesson, MetaStrategy, MetaTask, Query, State, Strategy, Support
 
-__all__ = ["Lesson", "MetaStrategy", "MetaTask", "Query", "State", "Strategy", "Support", "all_strategies"]
+__all__ = [
+    "Lesson",
+    "MetaStrategy",
+    "MetaTask",
+    "Query",
+    "State",
+    "Strategy",
+    "Support",
+    "all_meta_strategies",
+    "all_strategies",
+]
 
 
 def all_strategies() -> dict[str, Strategy]:
@@ -15,3 +25,8 @@ def all_strategies() -> dict[str, Strategy]:
     modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
     strategies = (module.STRATEGY for module in modules if hasattr(module, "STRATEGY"))
     return {strategy.name: strategy for strategy in strategies}
+
+
+def all_meta_strategies() -> dict[str, MetaStrategy]:
+    """Those of them that have meta-parameters of their own, by name."""
+    return {name: strategy for name, strategy in all_strategies().items() if isinstance(strategy, MetaStrategy)}

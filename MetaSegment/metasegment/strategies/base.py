@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from ..engine import Engine
 from ..prompts import Prompt, Scene, make_channels
 from ..roi import Grid
+
+#: Prefix of meta-parameters that are offsets of the network's own parameters: learnt more slowly than all others.
+OFFSET = "start/"
 
 #: What a strategy learnt, by name; empty where it learns nothing.
 State = Mapping[str, Tensor]
@@ -113,6 +116,7 @@ class MetaTask:
     weight: Tensor
 
 
+@runtime_checkable
 class MetaStrategy(Strategy, Protocol):
     """A strategy with meta-parameters of its own, learnt over many tasks on top of a meta-trained network."""
 

@@ -1,6 +1,7 @@
-"""Meta-training: configuration, loop, checkpoints, curves."""
+"""Meta-training of the network and of strategies on top of it: configuration, loops, checkpoints, curves."""
 
-from .config import Config, read_config
+from .adaptation import meta_train
+from .config import AdaptationConfig, Config, read_config
 from .loop import train
 
-__all__ = ["Config", "read_config", "train"]
+__all__ = ["AdaptationConfig", "Config", "meta_train", "read_config", "train"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..episodes.episode import Mixture
 from ..errors import InputError
-from ..network import FILTERS
+from ..network import FILTERS, RELEASED
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,8 +24,8 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class Data:
-    """`root` holds train/ and labelmaps/, and validation/ for the curves; `withheld` label values, by data set, are
-    never targets.
+    """`root` is a packed bank, or a folder that holds train/ and labelmaps/, and validation/ for the curves, or data
+    sets as MSD and nnU-Net have them; `withheld` label values, by data set, are never targets.
     """
 
     root: str
@@ -52,8 +52,8 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that is random follows from `seed`. `validation_tasks` is the number of tasks between two points of
-    the curves.
+    """Everything that is random follows from `seed`. `workers` make episodes: processes on a CPU, threads on a GPU.
+    `validation_tasks` is the number of tasks between two points of the validation curve.
     """
 
     seed: int
@@ -73,7 +73,32 @@ class Config:
     run: Run
 
 
-def read_config(name: str) -> Config:
+@dataclass(frozen=True)
+class Adaptation:
+    """Meta-training of `strategies` on top of `weights`, for `minutes` each, by Adam on means over `batch` tasks.
+
+    What is learnt is saved beside the weights, checkpoints and curves in a folder of `output` for each strategy.
+    """
+
+    strategies: list[str]
+    minutes: float
+    output: str
+    weights: str = str(RELEASED)
+    batch: int = 4
+    learning_rate: float = 1e-2
+    seed: int = 1
+    device: str = "auto"
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    data: Data
+    episodes: Mixture
+    adaptation: Adaptation
+
+
+def read_config(name: str) -> Config | AdaptationConfig:
     """A configuration from a TOML file, or one of the package's own by its bare name; InputError says what is wrong
     in it.
     """
@@ -87,13 +112,13 @@ def read_config(name: str) -> Config:
         content = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
-    sections = {f.name: f.type for f in dataclasses.fields(Config)}
+    kind = AdaptationConfig if "adaptation" in content else Config
+    sections = typing.get_type_hints(kind)
     unknown = sorted(set(content) - set(sections))
     if unknown:
         raise InputError(f"{path}: unknown section [{unknown[0]}]; known are {', '.join(sections)}")
-    kinds = {"data": Data, "network": Network, "episodes": Mixture, "optimiser": Optimiser, "run": Run}
-    config = Config(**{name: _section(path, name, kind, content.get(name, {})) for name, kind in kinds.items()})
-    if config.network.size not in FILTERS:
+    config = kind(**{name: _section(path, name, hint, content.get(name, {})) for name, hint in sections.items()})
+    if isinstance(config, Config) and config.network.size not in FILTERS:
         raise InputError(f"{path}: network size {config.network.size!r} is not one of {', '.join(FILTERS)}")
     return config
 

@@ -1,5 +1,5 @@
 """Meta-training of the in-context network: episodes in, checkpoints and curves out, the same after a kill as without
-one.
+one, and the same on several processes as on one.
 
 Everything random follows from the seed and the number of the task, so a resumed run continues exactly where the
 checkpoint was. No adaptation inside: the network amortises it.
@@ -7,260 +7,132 @@ checkpoint was. No adaptation inside: the network amortises it.
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
 
+from ..engine import choose_device
 from ..episodes.bank import Bank, load_bank
-from ..episodes.chance import happens, uniform
-from ..episodes.episode import Episode, make_episode
 from ..errors import InputError
-from ..losses import dice, segmentation_loss
 from ..network import build_network, save_weights, set_parameters
-from ..precision import Precision, fastest_precision
-from ..prompts import OPTIONAL, PREVIOUS
-from ..roi import resample
-from .checkpoint import latest_checkpoint, save_checkpoint
+from ..precision import fastest_precision
+from .checkpoint import MAX_FILE_BYTES, latest_checkpoint, save_checkpoint
 from .config import Config
 from .curves import Curves
+from .feed import batches
+from .ranks import Ranks, joined_ranks, own_device
+from .state import State, initial_state
+from .step import Trainee, learning_rate, optimise
+from .throughput import Meter
 from .validation import validate
 
-#: Chance that an optional channel is blanked, and that an earlier answer is given.
-DROP, REPEAT, OVERVIEW = 0.1, 0.25, 0.9
-#: Weight of the running average of parameters, per optimiser step; the average is what is released.
-AVERAGING = 0.998
-GRADIENT_NORM = 1.0
 #: Optimiser steps between two lines of the curves.
 REPORT_STEPS = 25
 
 
-class EpisodeSequence(Dataset[Episode]):
-    """The episodes of a configuration by number; made in worker processes of one thread each."""
-
-    def __init__(self, bank: Bank, config: Config) -> None:
-        self._bank, self._config = bank, config
-
-    def __len__(self) -> int:
-        return self._config.optimiser.tasks
-
-    def __getitem__(self, index: int) -> Episode:
-        return make_episode(self._bank, self._config.episodes, self._config.run.seed, index)
-
-
-@dataclass
-class State:
-    """All that a checkpoint holds."""
-
-    network: nn.Module
-    average: dict[str, Tensor]
-    optimiser: torch.optim.AdamW
-    tasks: int = 0
-
-    def tensors(self) -> dict[str, Tensor]:
-        named = dict(self.network.named_parameters())
-        moments = {
-            f"{kind}/{name}": self.optimiser.state[parameter][kind]
-            for name, parameter in named.items()
-            for kind in ("exp_avg", "exp_avg_sq", "step")
-            if parameter in self.optimiser.state
-        }
-        averages = {f"average/{name}": value for name, value in self.average.items()}
-        return {**{f"network/{name}": p.data for name, p in named.items()}, **averages, **moments}
-
-    def restore(self, tensors: dict[str, Tensor], tasks: int) -> None:
-        for name, parameter in self.network.named_parameters():
-            parameter.data.copy_(tensors[f"network/{name}"])
-            self.average[name].copy_(tensors[f"average/{name}"])
-            if f"step/{name}" in tensors:
-                self.optimiser.state[parameter] = {
-                    kind: tensors[f"{kind}/{name}"].to(parameter.device if kind != "step" else "cpu")
-                    for kind in ("exp_avg", "exp_avg_sq", "step")
-                }
-        self.tasks = tasks
-
-
 def train(config: Config, minutes: float | None = None) -> Path:
     """Runs or resumes a configuration until all its tasks are done, or for so many minutes. Returns the weights
-    file.
+    file. Under torchrun all processes share the tasks of each batch, and the first one writes.
     """
     # Episodes come in some hundred grid shapes of a hundred primitives each; oneDNN's own limit of 1024 would thrash.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
-    # Measured on two cores: a network thread beside each worker is faster than two that wait for each other.
-    torch.set_num_threads(max(1, torch.get_num_threads() - config.run.workers))
+    device = own_device(choose_device(config.run.device))
+    on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        _repeatable_on_gpu(device)
+    else:
+        # Measured on two cores: a network thread beside each worker is faster than two that wait for each other.
+        torch.set_num_threads(max(1, torch.get_num_threads() - config.run.workers))
     folder = Path(config.run.output)
     folder.mkdir(parents=True, exist_ok=True)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.run.device == "auto" else config.run.device
-    state = _initial_state(config, device)
-    found = latest_checkpoint(folder)
-    if found:
-        state.restore(found[0], found[1]["tasks"])
-        print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", file=sys.stderr, flush=True)
-    precision = fastest_precision(build_network(config.network.size).to(device), device, training=True)
-    precision.lay_out(state.network)
-    bank = load_bank(Path(config.data.root), config.data.withheld)
-    if config.episodes.brain_maps and not bank.label_maps:
-        raise InputError(f"no label maps in {config.data.root}/labelmaps: add some or set brain_maps = 0 in [episodes]")
-    curves = Curves(folder, state.tasks)
-    _run(config, state, bank, precision, device, curves, folder, minutes)
-    weights = folder / "weights.safetensors"
-    save_weights(weights, config.network.size, state.average, {"tasks": str(state.tasks), "seed": str(config.run.seed)})
+    with joined_ranks(device) as ranks:
+        state = _begun(config, folder, device, ranks)
+        precision = fastest_precision(build_network(config.network.size).to(device), device, training=True)
+        precision.lay_out(state.network)
+        bank = load_bank(Path(config.data.root), config.data.withheld)
+        if config.episodes.brain_maps and not bank.label_maps:
+            raise InputError(f"no label maps in {config.data.root}: add some or set brain_maps = 0 in [episodes]")
+        _run(config, state, bank, Trainee(state.network, precision, device, together=on_gpu), ranks, minutes)
+        weights = folder / "weights.safetensors"
+        if ranks.first:
+            facts = {"tasks": str(state.tasks), "seed": str(config.run.seed)}
+            save_weights(weights, config.network.size, _small(state.average), facts)
     return weights
 
 
-def _initial_state(config: Config, device: str) -> State:
-    torch.manual_seed(config.run.seed)
-    network = build_network(config.network.size).to(device)
-    average = {name: p.detach().clone() for name, p in network.named_parameters()}
-    settings = config.optimiser
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    return State(network, average, optimiser)
+def _repeatable_on_gpu(device: str) -> None:
+    """Same numbers, same result: without it a resumed run would drift from one that was never stopped."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.deterministic = True
+    torch.cuda.set_device(device)
 
 
-def _run(
-    config: Config,
-    state: State,
-    bank: Bank,
-    precision: Precision,
-    device: str,
-    curves: Curves,
-    folder: Path,
-    minutes: float | None,
-) -> None:
+def _begun(config: Config, folder: Path, device: str, ranks: Ranks) -> State:
+    state = initial_state(config, device)
+    found = latest_checkpoint(folder)
+    if found:
+        state.restore(found[0], found[1]["tasks"])
+    if state.tasks != ranks.from_first(state.tasks, device):
+        raise InputError(
+            f"process {ranks.rank} finds another checkpoint in {folder} than the first process: "
+            "all hosts must share that folder"
+        )
+    if found and ranks.first:
+        print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", file=sys.stderr, flush=True)
+    return state
+
+
+def _small(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """In half precision where a file in single would be too large to move; loading gives single precision again."""
+    large = sum(t.nbytes for t in tensors.values()) > MAX_FILE_BYTES
+    return {name: t.half() for name, t in tensors.items()} if large else tensors
+
+
+def _run(config: Config, state: State, bank: Bank, trainee: Trainee, ranks: Ranks, minutes: float | None) -> None:
+    folder = Path(config.run.output)
+    curves = Curves(folder, state.tasks) if ranks.first else None
+    meter = Meter(config, trainee, ranks)
     started = saved = time.monotonic()
-    first = state.tasks
-    recent: list[dict[str, float]] = []
-    for episodes in _batches(config, bank, state.tasks):
-        recent.append(_step(config, state, episodes, precision, device))
-        now = time.monotonic()
-        out_of_time = minutes is not None and now - started > 60 * minutes
-        if len(recent) == REPORT_STEPS:
-            values = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
-            values["tasks_per_second"] = (state.tasks - first) / (now - started)
-            curves.add(state.tasks, values)
-            _report(state.tasks, values)
-            recent = []
-        if state.tasks % config.run.validation_tasks < len(episodes) and not out_of_time:
-            curves.add(state.tasks, _validated(config, state, precision, device))
-        if time.monotonic() - saved > config.run.checkpoint_seconds or out_of_time:
+    for batch in batches(config, bank, state.tasks, ranks, trainee.device):
+        before = state.tasks
+        meter.outcomes.append(optimise(config, state, batch, trainee, ranks))
+        expired = minutes is not None and time.monotonic() - started > 60 * minutes
+        out_of_time = bool(ranks.from_first(expired, trainee.device))
+        if len(meter.outcomes) == REPORT_STEPS:
+            _publish(curves, state.tasks, {**meter.read(), "rate": learning_rate(config, before)})
+        if curves and not out_of_time and _passed(config.run.validation_tasks, before, state.tasks):
+            _publish(curves, state.tasks, _validated(config, state, trainee))
+        if ranks.first and (time.monotonic() - saved > config.run.checkpoint_seconds or out_of_time):
             save_checkpoint(folder, state.tasks, state.tensors(), {"seed": config.run.seed})
             saved = time.monotonic()
         if out_of_time:
             return
-    save_checkpoint(folder, state.tasks, state.tensors(), {"seed": config.run.seed})
+    if ranks.first:
+        save_checkpoint(folder, state.tasks, state.tensors(), {"seed": config.run.seed})
 
 
-def _batches(config: Config, bank: Bank, first: int) -> Iterator[list[Episode]]:
-    loader = DataLoader(
-        EpisodeSequence(bank, config),
-        batch_size=config.optimiser.batch,
-        sampler=range(first, config.optimiser.tasks),
-        collate_fn=list,
-        num_workers=config.run.workers,
-        prefetch_factor=8 if config.run.workers else None,
-        multiprocessing_context="forkserver" if config.run.workers else None,
-        worker_init_fn=_begin_worker,
-    )
-    yield from loader
+def _passed(interval: int, before: int, after: int) -> bool:
+    return after // interval > before // interval
 
 
-def _begin_worker(_: int) -> None:
-    """One thread a worker; and it ends when the trainer is killed, or it would wait for ever on its full queue."""
-    torch.set_num_threads(1)
-
-    def watch() -> None:
-        trainer = multiprocessing.parent_process()
-        if trainer is not None:
-            trainer.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _step(config: Config, state: State, episodes: list[Episode], precision: Precision, device: str) -> dict[str, float]:
-    losses, scores = [], []
-    rate = _learning_rate(config, state.tasks)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    state.optimiser.zero_grad(set_to_none=True)
-    for number, episode in enumerate(episodes):
-        generator = Generator().manual_seed(config.run.seed * 7919 + state.tasks + number)
-        channels = _with_earlier_answer(state.network, episode, precision, device, generator)
-        logits = _forward(state.network, channels, precision, device)
-        target, weight = episode.target.to(device), episode.weight.to(device)
-        loss = segmentation_loss(logits, target, weight)
-        (loss / len(episodes)).backward()
-        losses.append(float(loss.detach()))
-        scores.append(dice(logits.detach(), target, weight))
-    norm = nn.utils.clip_grad_norm_(state.network.parameters(), GRADIENT_NORM)
-    if math.isfinite(float(norm)):
-        state.optimiser.step()
-        for name, parameter in state.network.named_parameters():
-            state.average[name].lerp_(parameter.detach(), 1 - AVERAGING)
-    state.tasks += len(episodes)
-    return {"loss": sum(losses) / len(losses), "dice": sum(scores) / len(scores), "rate": rate}
-
-
-def _with_earlier_answer(
-    network: nn.Module, episode: Episode, precision: Precision, device: str, generator: Generator
-) -> Tensor:
-    """The channels with an earlier answer of the network itself, where the draw says so, and some optional ones
-    blanked.
-    """
-    channels = episode.channels.clone()
-    if episode.overview is not None and episode.window is not None:
-        if happens(generator, OVERVIEW):
-            overview = _probability(network, episode.overview, precision, device)
-            channels[PREVIOUS] = 2 * resample(overview, episode.window) - 1
-    elif happens(generator, REPEAT):
-        channels[PREVIOUS] = 2 * _probability(network, channels, precision, device) - 1
-    for channel in OPTIONAL:
-        if uniform(generator, 0, 1) < DROP:
-            channels[channel] = 0
-    return channels
-
-
-@torch.no_grad()
-def _probability(network: nn.Module, channels: Tensor, precision: Precision, device: str) -> Tensor:
-    return torch.sigmoid(_forward(network, channels, precision, device)).cpu()
-
-
-def _forward(network: nn.Module, channels: Tensor, precision: Precision, device: str) -> Tensor:
-    batch = channels[None].to(device).contiguous(memory_format=precision.memory_format)
-    with precision.autocast(device):
-        logits: Tensor = network(batch)
-    return logits[0, 0].float()
-
-
-def _learning_rate(config: Config, tasks: int) -> float:
-    settings = config.optimiser
-    if tasks < settings.warmup:
-        return settings.learning_rate * (tasks + 1) / settings.warmup
-    share = (tasks - settings.warmup) / max(1, settings.tasks - settings.warmup)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-
-
-def _validated(config: Config, state: State, precision: Precision, device: str) -> dict[str, float]:
+def _validated(config: Config, state: State, trainee: Trainee) -> dict[str, float]:
     root = Path(config.data.root)
     if not (root / "validation").is_dir():
         return {}
     trained = {name: p.detach().clone() for name, p in state.network.named_parameters()}
     set_parameters(state.network, state.average)
-    values: dict[str, Any] = validate(state.network, root, precision, device)
+    values: dict[str, Any] = validate(state.network, root, trainee.precision, trainee.device)
     set_parameters(state.network, trained)
-    _report(state.tasks, values)
     return values
 
 
-def _report(tasks: int, values: dict[str, float]) -> None:
-    print(f"task {tasks} " + " ".join(f"{k} {v:.3g}" for k, v in values.items()), file=sys.stderr, flush=True)
+def _publish(curves: Curves | None, tasks: int, values: dict[str, float]) -> None:
+    if curves and values:
+        curves.add(tasks, values)
+        line = " ".join(f"{name} {value:.3g}" for name, value in values.items())
+        print(f"task {tasks} {line}", file=sys.stderr, flush=True)

@@ -12,10 +12,12 @@ import numpy as np
 
 from ... import __version__
 from ...engine import Engine, choose_device
+from ...learnt import learnt_path, load_learnt
 from ...network import load_network
 from ...segmenter import AUTO, Budget, Segmenter
 from ...segmenter.compose import Map
-from ...strategies import all_strategies
+from ...segmenter.gate import ADAPTING
+from ...strategies import all_meta_strategies, all_strategies
 from ..study import STRUCTURE, Prediction, Study
 
 NAME = "metasegment"
@@ -35,7 +37,7 @@ class Learner:
 
     @property
     def label(self) -> str:
-        return "MetaSegment" if self.strategy == AUTO else f"MetaSegment, {self.strategy.replace('_', ' ')} only"
+        return "MetaSegment" if self.strategy == AUTO else f"MetaSegment, {self.strategy} alone"
 
     @property
     def settings(self) -> str:
@@ -47,14 +49,19 @@ class Learner:
 
     @cached_property
     def checksum(self) -> str:
-        """Of the weights file and the meta-parameters beside it: answers of other ones are not this method's."""
+        """Of the weights and the meta-parameters it uses: answers of other ones are not this method's."""
+        strategies = ADAPTING if self.strategy == AUTO else (self.strategy,)
         digest = hashlib.sha256()
-        for path in (self.weights, *sorted(self.weights.parent.glob(f"{self.weights.stem}-*.safetensors"))):
-            digest.update(path.read_bytes())
+        for path in (self.weights, *(learnt_path(self.weights, name) for name in strategies)):
+            digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()
 
     def missing(self) -> str | None:
-        return None if self.weights.is_file() else f"no weights at {self.weights}"
+        if not self.weights.is_file():
+            return f"no weights at {self.weights}"
+        if self.strategy in all_meta_strategies() and self.strategy not in load_learnt(self.weights):
+            return "it was not meta-trained with these weights"
+        return None
 
     def predict(self, study: Study) -> Prediction:
         started = time.monotonic()
@@ -72,7 +79,8 @@ class Learner:
     @cached_property
     def _segmenter(self) -> Segmenter:
         """Read once in a process, however many studies follow."""
-        return Segmenter(Engine(load_network(self.weights), choose_device(self.device)))
+        network, learnt = load_network(self.weights), load_learnt(self.weights)
+        return Segmenter(Engine(network, choose_device(self.device), learnt))
 
 
 def learners(weights: Path, device: str) -> tuple[Learner, ...]:

@@ -1,0 +1,115 @@
+"""From a task and the data folder to what a method sees and the truth it is measured against.
+
+Reads `<dataset>/<case>/image.*` + `labels.*`, and `<dataset>/imagesTr` + `labelsTr` as MSD and nnU-Net have them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import BACKGROUND, annotation_from_labels
+from ..errors import InputError
+from ..image_file import WRITABLE
+from ..volume import Volume, read_volume, read_voxels
+from .perturb import IMAGE, ON_SLICES, THICKER, thicker_mask, thicker_volume
+from .protocol import Task
+from .study import STRUCTURE, Study
+
+IMAGES, LABELS = "imagesTr", "labelsTr"
+#: nnU-Net names the first channel of a case so; others are not read.
+FIRST_CHANNEL = "_0000"
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A task to solve and its `truth`, bool (k, j, i) on the study's grid."""
+
+    study: Study
+    truth: np.ndarray
+
+
+def load_case(root: Path, task: Task, seconds: float | None = None) -> Case:
+    """The task's volume, annotation and truth; InputError where the files are absent or do not fit the protocol."""
+    volume, labels = read_labelled(root / task.dataset, task.case)
+    return make_case(volume, labels, task, seconds)
+
+
+def make_case(volume: Volume, labels: np.ndarray, task: Task, seconds: float | None = None) -> Case:
+    """The same from a volume and its labels (k, j, i) in memory."""
+    truth = labels == task.label
+    changed = task.perturbation
+    if changed and changed.name == THICKER:
+        factor = int(changed.level)
+        volume, truth = thicker_volume(volume, factor), thicker_mask(truth, factor)
+    for axis, index in task.slices:
+        if index >= truth.shape[axis] or not truth.swapaxes(0, axis)[index].any():
+            raise InputError(f"{task.id}: the case has no such structure on slice {index}: the data are other ones")
+    marked = truth.copy()
+    if changed and changed.name in ON_SLICES:
+        ON_SLICES[changed.name](marked, labels, task.label, task.slices, changed.level, changed.seed)
+    if changed and changed.name in IMAGE:
+        volume = Volume(IMAGE[changed.name](volume.array, changed.level, changed.seed), volume.geometry)
+    annotation = annotation_from_labels(_annotated(marked, task.slices), volume.geometry)
+    return Case(Study(volume, annotation, seconds), truth)
+
+
+@lru_cache(maxsize=1)
+def read_labelled(folder: Path, case: str) -> tuple[Volume, np.ndarray]:
+    """Volume and labels (k, j, i) of a case; the last one is kept, since tasks of a case follow each other."""
+    image, labels = labelled_files(folder, case)
+    volume, drawn = read_volume(image), read_voxels(labels)
+    if difference := volume.geometry.difference(drawn.geometry):
+        raise InputError(f"{labels} is not on the grid of {image}: it has {difference}")
+    return volume, drawn.array
+
+
+def labelled_files(folder: Path, case: str) -> tuple[Path, Path]:
+    """Image and label file of a case in a folder of cases; InputError where they are not there."""
+    own, image_folder = folder / case, folder / IMAGES
+    pairs = [(_file(own, "image"), _file(own, "labels"))] if own.is_dir() else []
+    pairs += [(_file(image_folder, name), _file(folder / LABELS, case)) for name in (case, case + FIRST_CHANNEL)]
+    for image, labels in pairs:
+        if image and labels:
+            return image, labels
+    raise InputError(f"no image and labels of case {case!r} in {folder}: expected {case}/image.nii.gz + labels.nii.gz")
+
+
+def case_names(folder: Path) -> list[str]:
+    """Names of the labelled cases of a folder, in either layout, sorted."""
+    names = {path.name for path in folder.iterdir() if path.is_dir() and _file(path, "labels")}
+    for suffix in WRITABLE:
+        names |= {path.name.removesuffix(suffix) for path in (folder / LABELS).glob(f"[!.]*{suffix}")}
+    return sorted(names)
+
+
+def described(folder: Path) -> tuple[str, dict[int, str]]:
+    """Modality and label names of the folder's `dataset.json`; empty where it has none or says nothing of them."""
+    try:
+        content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    except OSError:
+        return "", {}
+    except ValueError:
+        raise InputError(f"{folder / 'dataset.json'} is not JSON; correct or remove it") from None
+    labels = content.get("labels", {})
+    # nnU-Net's second version has the names as keys, everyone else the numbers.
+    pairs = ((key, value) if str(key).isdigit() else (value, key) for key, value in labels.items())
+    names = {int(value): str(name) for value, name in pairs if str(value).isdigit()}
+    return str(content.get("modality", "")), names
+
+
+def _annotated(marked: np.ndarray, slices: tuple[tuple[int, int], ...]) -> np.ndarray:
+    labels = np.zeros(marked.shape, np.uint8)
+    for axis, index in slices:
+        section = marked.swapaxes(0, axis)[index]
+        labels.swapaxes(0, axis)[index] = np.where(section, STRUCTURE, BACKGROUND)
+    return labels
+
+
+def _file(folder: Path, stem: str) -> Path | None:
+    found = (folder / f"{stem}{suffix}" for suffix in WRITABLE)
+    return next((path for path in found if path.is_file()), None)

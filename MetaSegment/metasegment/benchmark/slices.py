@@ -1,0 +1,58 @@
+"""Which slices of a structure are annotated: evenly spaced, through the middle, or anywhere.
+
+Looks at one mask (bool, k, j, i); for freezing a protocol only, a run takes the indices from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+#: Evenly spaced slices lie between these shares of the structure's extent, as in episodes/held_out.py.
+FIRST, LAST = 0.12, 0.88
+#: At least so many slices of the structure are left to find.
+LEFT = 2
+AXES = {"axial": 0, "coronal": 1, "sagittal": 2}
+MIXED = "mixed"
+_T = TypeVar("_T")
+
+
+def filled(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Indices of the planes across `axis` that show the structure."""
+    return np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+
+
+def enough(mask: np.ndarray, axis: int, count: int) -> bool:
+    """Whether so many slices can be annotated and some are left."""
+    return len(filled(mask, axis)) >= count + LEFT
+
+
+def evenly(mask: np.ndarray, axis: int, count: int) -> tuple[tuple[int, int], ...]:
+    """So many (axis, index), evenly spaced over the extent; the middle for one."""
+    found = filled(mask, axis)
+    shares = np.linspace(FIRST, LAST, count, dtype=np.float32) if count > 1 else np.array([0.5], np.float32)
+    return tuple((axis, int(found[n])) for n in np.rint(shares * (len(found) - 1)).astype(int))
+
+
+def orthogonal(mask: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """One plane across each axis, through the middle of the extent."""
+    return tuple(evenly(mask, axis, 1)[0] for axis in range(3))
+
+
+def anywhere(mask: np.ndarray, axis: int, count: int, seed: str) -> tuple[tuple[int, int], ...]:
+    """So many (axis, index) drawn from all planes that show the structure."""
+    return tuple((axis, index) for index in sorted(drawn(filled(mask, axis).tolist(), count, seed)))
+
+
+def drawn(items: Sequence[_T], count: int, seed: str) -> list[_T]:
+    """So many of the items, or all of them, in their order, drawn by SHA-256: the same everywhere."""
+    order = sorted(range(len(items)), key=lambda n: number(f"{seed} {items[n]}"))
+    return [items[n] for n in sorted(order[:count])]
+
+
+def number(text: str) -> int:
+    """A whole number below 2^32 that any change of the text changes."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
