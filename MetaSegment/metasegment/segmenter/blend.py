@@ -36,12 +36,12 @@ class Blend:
 
 #: Measured by Testing/accuracy/blends.py with the released weights.
 BLENDS = (
-    Blend({LEARNED: 0.5, "geodesic": 0.25, "interpolation": 0.25}, (0.661, 0.829, 0.863)),
-    Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.642, 0.823, 0.857)),
-    Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.545, 0.805, 0.857)),
-    Blend({LEARNED: 1.0}, (0.628, 0.815, 0.847)),
-    Blend({"geodesic": 1.0}, (0.598, 0.771, 0.828)),
-    Blend({"interpolation": 1.0}, (0.333, 0.661, 0.779)),
+    Blend({LEARNED: 0.5, "geodesic": 0.25, "interpolation": 0.25}, (0.674, 0.848, 0.879)),
+    Blend({LEARNED: 0.5, "geodesic": 0.5}, (0.676, 0.849, 0.877)),
+    Blend({LEARNED: 0.5, "interpolation": 0.5}, (0.522, 0.802, 0.863)),
+    Blend({LEARNED: 1.0}, (0.667, 0.849, 0.871)),
+    Blend({"geodesic": 1.0}, (0.613, 0.801, 0.853)),
+    Blend({"interpolation": 1.0}, (0.332, 0.658, 0.777)),
 )
 
 
