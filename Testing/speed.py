@@ -2,7 +2,7 @@
 
 A CT-like volume of 512 x 512 x 300 voxels is made in memory and a few axial slices of an organ are annotated. It is
 segmented, then 256 x 256 x 150 voxels around the same organ, then all of it again, as the first of equal boxes also
-sets up the kernels of its grids. Each cost is a ratio to one plain forward pass as well, which says more than seconds
+sets up the kernels of its grids. Slicer's Grow from seeds does the whole one too where slicer-core is installed. Each cost is a ratio to one plain forward pass as well, which says more than seconds
 on a machine of unknown speed. The budget is the default one. Reports; asserts nothing.
 """
 
@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
+from metasegment.benchmark.methods.grow_from_seeds import METHODS
+from metasegment.benchmark.study import Study
 from metasegment.engine import Engine, choose_device
 from metasegment.network import load_network
 from metasegment.prompts import CHANNELS
@@ -70,6 +72,8 @@ def main() -> None:
         for study, note in (((volume, annotation), ""), (part, ""), ((volume, annotation), " again"))
         for cost in segmentation(segmenter, *study, note)
     ]
+    if options.organs == 1:
+        costs += grown_from_seeds(volume, annotation)
     precision = segmenter.engine.precision
     print(
         f"{options.organs} organ(s), {options.slices} slices each; {options.threads} threads, {segmenter.engine.device}"
@@ -156,6 +160,16 @@ def segmentation(segmenter: Segmenter, volume: Volume, annotation: Annotation, n
     chosen = ", ".join(f"{s.strategy} (estimated Dice {s.estimated_dice:.2f})" for s in result.structures)
     print(f"{name}: {stages}; {chosen}")
     return [Cost(f"{name}: first answer", first[0], peak), Cost(f"{name}: refined", refined, peak)]
+
+
+def grown_from_seeds(volume: Volume, annotation: Annotation) -> list[Cost]:
+    """Slicer's effect on one organ, in the box that it works in; nothing where slicer-core is absent."""
+    effect = METHODS[0]
+    if effect.missing():
+        return []
+    started = time.perf_counter()
+    _, peak = with_peak(lambda: effect.predict(Study(volume, annotation, None)))
+    return [Cost(effect.label, time.perf_counter() - started, peak)]
 
 
 def with_peak(work: Callable[[], T]) -> tuple[T, int]:

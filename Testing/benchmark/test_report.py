@@ -150,6 +150,18 @@ def test_the_report_has_its_rows_charts_and_worst_cases(
         assert np.ptp(sitk.GetArrayFromImage(sitk.ReadImage(str(folder / name)))) > 200  # it shows something
 
 
+def test_a_part_that_is_run_alone_is_reported_alone(
+    tmp_path: Path, small_data: Path, protocol: Protocol, rows: list[Row], known: dict[str, Method]
+) -> None:
+    for row in rows:
+        append_row(tmp_path, row)
+    random = tuple(replace(t, part="placement") for t in protocol.tasks if t.part == "main" and len(t.slices) == 3)
+    save(tmp_path, small_data / "validation", replace(protocol, tasks=random), known)
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "## Dice by plane and placement" in report
+    assert "## Dice by number of annotated slices" not in report
+
+
 def test_a_chart_shows_its_series_where_they_are(tmp_path: Path) -> None:
     series = Series("points", (213, 94, 0), "square", (1.0, 100.0), (0.2, 0.8))
     x = Axis("seconds", (0.1, 1000), ((1.0, "1"), (100.0, "100")), logarithmic=True)

@@ -46,7 +46,8 @@ def _sections(
         "intervals of a bootstrap over subjects (a data set of one subject adds no width). A method without an answer "
         "counts as having found nothing."
     )
-    yield from _main(summary, methods)
+    if summary.counts:
+        yield from _main(summary, methods)
     yield from (f"![{caption}]({name})\n\n*{caption}*" for name, caption in pictures)
     yield from _beyond(methods)
     yield from _costs(methods)
