@@ -2,8 +2,9 @@
 
 A CT-like volume of 512 x 512 x 300 voxels is made in memory and a few axial slices of an organ are annotated. It is
 segmented, then 256 x 256 x 150 voxels around the same organ, then all of it again, as the first of equal boxes also
-sets up the kernels of its grids. Slicer's Grow from seeds does the whole one too where slicer-core is installed. Each cost is a ratio to one plain forward pass as well, which says more than seconds
-on a machine of unknown speed. The budget is the default one. Reports; asserts nothing.
+sets up the kernels of its grids. Slicer's Grow from seeds has the whole one too where slicer-core is installed. Each
+cost is a ratio to one plain forward pass as well, which says more than seconds on a machine of unknown speed. The
+budget is the default one. Reports; asserts nothing.
 """
 
 from __future__ import annotations
