@@ -22,10 +22,10 @@ from metasegment.network import RELEASED, load_network
 from metasegment.overlap import overlap
 from metasegment.roi import Grid, to_voxels
 from metasegment.segmenter import Budget, Segmenter, Watch
-from metasegment.segmenter.answer import blended, finer, restrained
+from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
-from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, RESTRAINT, Case, Gate, evidence_of
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of
 from metasegment.segmenter.segmenter import Found, locate
 from metasegment.strategies import Query
 
@@ -77,7 +77,7 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
         "case": task.case,
         "label": task.label,
         "slices": task.slices,
-        "dice": {_name(b): _dice(task, found, query.grid, _restrained(b.of(members), query)) for b in BLENDS},
+        "dice": {_name(b): _dice(task, found, query.grid, b.of(members)) for b in BLENDS},
         "interpolation": _dice(task, found, query.grid, members["interpolation"]),
         "between": {
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
@@ -91,7 +91,7 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
 def finest_query(case: Case, segmenter: Segmenter) -> Query:
     """The query on the grid that the first of the blends would be refined on."""
     members = [(w, segmenter.strategies[n if n != LEARNED else IN_CONTEXT], {}) for n, w in BLENDS[0].weights.items()]
-    return finer(case.query, blended(members, case.query, segmenter.engine, RESTRAINT), case.first)
+    return finer(case.query, blended(members, case.query, segmenter.engine), case.first)
 
 
 def chosen_by(rows: list[dict[str, Any]], worth: float) -> str:
@@ -119,10 +119,6 @@ def fitted(rows: list[dict[str, Any]]) -> str:
     weights = np.linalg.lstsq(np.array(terms), np.array(best), rcond=None)[0]
     error = np.abs(np.array(terms) @ weights - best).mean()
     return f"{tuple(round(float(w), 3) for w in weights)}, mean error {error:.3f}"
-
-
-def _restrained(probability: torch.Tensor, query: Query) -> torch.Tensor:
-    return torch.sigmoid(restrained(torch.logit(probability, eps=1e-4), query, RESTRAINT))
 
 
 def _dice(task: HeldOutTask, found: Found, grid: Grid, probability: torch.Tensor) -> float:

@@ -19,7 +19,6 @@ from metasegment.prompts import (
     Scene,
     annotated_extent,
     box_limits,
-    extrapolation,
     known_fractions,
     make_channels,
     make_prompt,
@@ -539,30 +538,3 @@ def test_the_box_holds_what_was_drawn_and_stays_in_the_volume(
     for a in range(3):
         assert 0 <= box.start[a] <= extent.low[a]
         assert extent.high[a] <= box.stop[a] <= shape[a]
-
-
-def test_extrapolation_counts_gaps_beyond_the_outermost_slices(an_organ: Tensor) -> None:
-    filled = an_organ.flatten(1).any(1).nonzero()[:, 0].tolist()
-    first, last = filled[2], filled[-3]
-    labels = annotated(an_organ, (0, first), (0, (first + last) // 2), (0, last))
-    extent = annotated_extent(labels, ORGAN)
-    assert extent is not None
-    k, j, i = an_organ.shape
-    beyond = extrapolation(extent, Grid(Box((0, 0, 0), (k, j, i)), (k, j, i)), (1, 1, 1))
-    gap = (last - first) / 2
-    torch.testing.assert_close(beyond[:, 0, 0][first : last + 1], torch.zeros(last - first + 1))
-    assert float(beyond[last + 3, 0, 0]) == pytest.approx(3 / gap)
-    assert float(beyond[first - 2, 5, 7]) == pytest.approx(2 / gap)
-
-
-@pytest.mark.parametrize("offsets", [(0,), (0, 1)], ids=["one slice", "a block of two"])
-def test_slices_that_are_not_spread_over_the_structure_hold_nothing_back(
-    an_organ: Tensor, offsets: tuple[int, ...]
-) -> None:
-    filled = an_organ.flatten(1).any(1).nonzero()[:, 0].tolist()
-    middle = filled[len(filled) // 2]
-    extent = annotated_extent(annotated(an_organ, *((0, middle + n) for n in offsets)), ORGAN)
-    assert extent is not None
-    k, j, i = an_organ.shape
-    beyond = extrapolation(extent, Grid(Box((0, 0, 0), (k, j, i)), (k, j, i)), (1, 1, 1))
-    assert not beyond.any()

@@ -11,7 +11,7 @@ from .channels import (
     make_prompt,
     sharpened,
 )
-from .extent import Extent, annotated_extent, box_limits, extrapolation, structure_box
+from .extent import Extent, annotated_extent, box_limits, structure_box
 from .interpolation import annotated_planes
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "annotated_extent",
     "annotated_planes",
     "box_limits",
-    "extrapolation",
     "known_fractions",
     "make_channels",
     "make_prompt",

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
 
-from ..roi import Box, Grid, on_axis
+from ..roi import Box
 from .interpolation import annotated_planes
 
 #: The box is this much longer than what is seen of the structure, so that it fills about 60 % of an axis.
 MARGIN_FACTOR = 1.6
 #: Least margin on each side in voxels: a tiny structure still needs context.
 LEAST_MARGIN = 4.0
-#: Parallel slices count as spread over a structure when they cover this share of its mean length in the slices; fewer
-#: may be a block from which the user wants to go on.
-SPREAD = 0.2
 
 
 @dataclass(frozen=True)
@@ -79,28 +75,3 @@ def box_limits(extent: Extent, shape: Sequence[int]) -> Box:
     start = [max((p for p in extent.empty[a] if p < extent.low[a]), default=0) for a in range(3)]
     stop = [min((p + 1 for p in extent.empty[a] if p >= extent.high[a]), default=shape[a]) for a in range(3)]
     return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-
-
-def extrapolation(extent: Extent, grid: Grid, spacing: Sequence[float]) -> Tensor:
-    """How far each cell of a grid (k, j, i) lies beyond the slices that show the structure, in mean gaps between them.
-
-    Zero between the slices, and everywhere if fewer than two are parallel or those are not spread over the structure;
-    the least of the axes where slices of several planes are.
-    """
-    beyond = [_beyond(extent, grid, spacing, axis) for axis in range(3)]
-    found = [on_axis(values, axis) for axis, values in enumerate(beyond) if values is not None]
-    return reduce(torch.minimum, found).expand(grid.shape) if found else torch.zeros(grid.shape)
-
-
-def _beyond(extent: Extent, grid: Grid, spacing: Sequence[float], axis: int) -> Tensor | None:
-    filled = extent.filled[axis]
-    across = sum((extent.high[a] - extent.low[a]) * spacing[a] for a in _others(axis)) / 2
-    if len(filled) < 2 or (filled[-1] - filled[0]) * spacing[axis] < SPREAD * across:
-        return None
-    cells = grid.box.start[axis] + (torch.arange(grid.shape[axis]) + 0.5) * grid.step[axis] - 0.5
-    gap = (filled[-1] - filled[0]) / (len(filled) - 1)
-    return ((filled[0] - cells).clamp(min=0) + (cells - filled[-1]).clamp(min=0)) / gap
-
-
-def _others(axis: int) -> tuple[int, int]:
-    return {0: (1, 2), 1: (0, 2), 2: (0, 1)}[axis]

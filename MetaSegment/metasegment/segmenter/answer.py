@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
-from ..prompts import Prompt, Scene, annotated_extent, extrapolation, make_prompt, sharpened
+from ..prompts import Prompt, Scene, make_prompt, sharpened
 from ..roi import Box, Grid, resample, working_grid
 from ..strategies import Query, State, Strategy
 
@@ -44,17 +44,15 @@ def coarse_answer(
     return Answer(prompt.grid, strategy.predict(state, query, engine))
 
 
-def refined(
-    members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine, restraint: float
-) -> Answer:
+def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
     """A weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is finer.
 
-    Weights sum to one; probabilities are blended, and restrained as in `restrained`. `query` is on the coarse grid;
+    Weights sum to one; probabilities are blended. `query` is on the coarse grid;
     `first` goes in as the earlier answer where the grid is finer.
     """
-    coarse = blended(members, query, engine, restraint)
+    coarse = blended(members, query, engine)
     fine = finer(query, coarse, first)
-    return blended(members, fine, engine, restraint) if fine is not query else coarse
+    return blended(members, fine, engine) if fine is not query else coarse
 
 
 def finer(query: Query, coarse: Answer, first: Answer) -> Query:
@@ -67,22 +65,11 @@ def finer(query: Query, coarse: Answer, first: Answer) -> Query:
     return replace(query, prompt=prompt, grid=grid, previous=previous)
 
 
-def restrained(logits: Tensor, query: Query, restraint: float) -> Tensor:
-    """Logits less `restraint` times the square of how many gaps a cell lies beyond the outermost slices.
-
-    Who spreads slices over a structure rarely leaves more than a gap at its ends, where an answer easily goes too far.
-    """
-    extent = annotated_extent(query.scene.labels, query.structure)
-    if not restraint or extent is None:
-        return logits
-    return logits - restraint * extrapolation(extent, query.grid, query.scene.spacing) ** 2
-
-
-def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine, restraint: float) -> Answer:
-    """Weighted mean of the members' probabilities on the query's grid, restrained."""
+def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine) -> Answer:
+    """Weighted mean of the members' probabilities on the query's grid."""
     parts = [weight * torch.sigmoid(strategy.predict(state, query, engine)) for weight, strategy, state in members]
     logits = torch.logit(torch.stack(parts).sum(0), eps=1e-4)
-    return Answer(query.grid, restrained(logits, query, restraint))
+    return Answer(query.grid, logits)
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:

@@ -27,9 +27,6 @@ from .watch import Watch
 IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic")
 #: The strategies that are tried where adapting may help; the others are there to be named. Each costs its time.
 ADAPTING = ("fine_tune",)
-#: Logits by which a blend is held back one gap beyond the outermost slices: with 3 slices 11 % instead of 17 % of the
-#: validation structures are worse than interpolation, with 5 slices 4 % instead of 17 %.
-RESTRAINT = 0.5
 #: A strategy that learns is judged on a slice it has not seen, with two or more to learn from.
 FOLDS_TO_JUDGE = 3
 #: Dice on that slice by which it must lead: one slice is a noisy judge.
@@ -95,7 +92,7 @@ class Gate:
         blend = best_blend(folds, answers, case.support.slices_shown)
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
-        answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine, RESTRAINT)
+        answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
         return Decision(answer, _described(blend, learner.name), quality)
 
     def answer_with(self, name: str, case: Case) -> Decision:
@@ -104,9 +101,7 @@ class Gate:
         strategy = self.strategies[name]
         state = self._taught(strategy, make_lessons(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))
-        return Decision(
-            refined([(1.0, strategy, state)], case.query, case.first, self.engine, restraint=0.0), name, quality
-        )
+        return Decision(refined([(1.0, strategy, state)], case.query, case.first, self.engine), name, quality)
 
     def _members(self, blend: Blend, learner: Strategy, state: State) -> list[tuple[float, Strategy, State]]:
         return [
