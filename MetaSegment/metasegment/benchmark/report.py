@@ -47,7 +47,7 @@ def _sections(
         "counts as having found nothing."
     )
     if summary.counts:
-        yield from _main(summary, methods)
+        yield from _main(summary, [m for m in methods if m.dice])
     yield from (f"![{caption}]({name})\n\n*{caption}*" for name, caption in pictures)
     yield from _beyond(methods)
     yield from _costs(methods)
