@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from .network import RELEASED
-from .weights_file import read_tensors, write_tensors
+from .weights_file import read_facts, read_tensors, write_tensors
 
 #: Says which code can read a file of meta-parameters.
 LEARNT_FORMAT = "metasegment-learnt-1"
@@ -26,7 +26,7 @@ def learnt_path(weights: Path, strategy: str) -> Path:
 
 def load_learnt(weights: Path = RELEASED) -> Learnt:
     """Meta-parameters of every strategy trained with these very weights; InputError where a file is damaged."""
-    network = read_tensors(weights)[1].get("sha256")
+    network = read_facts(weights).get("sha256")
     learnt = {}
     for path in sorted(weights.parent.glob(f"{weights.stem}-*.safetensors")):
         tensors, facts = read_tensors(path)
@@ -38,6 +38,6 @@ def load_learnt(weights: Path = RELEASED) -> Learnt:
 def save_learnt(weights: Path, strategy: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Path:
     """Writes the meta-parameters of a strategy beside the weights they were trained with."""
     path = learnt_path(weights, strategy)
-    network = read_tensors(weights)[1]["sha256"]
+    network = read_facts(weights)["sha256"]
     write_tensors(path, tensors, {"format": LEARNT_FORMAT, "strategy": strategy, "network": network, **facts})
     return path

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from metasegment.benchmark.chart import Axis, Chart, NoChart, Series, save_chart
+from metasegment.benchmark.chart import Axis, Chart, Series, save_chart
 from metasegment.benchmark.freeze import evenly_annotated, structures
 from metasegment.benchmark.masks import save_mask
 from metasegment.benchmark.methods.metasegment import NAME, Learner
@@ -22,6 +22,7 @@ from metasegment.benchmark.run import weights_of
 from metasegment.benchmark.study import Method
 from metasegment.benchmark.summary import Summary, summarise
 from metasegment.benchmark.targets import judged
+from metasegment.demo.vtk_child import NoDrawing
 from metasegment.network import RELEASED
 
 OURS = Learner("auto", RELEASED, "cpu")
@@ -167,7 +168,7 @@ def test_a_chart_shows_its_series_where_they_are(tmp_path: Path) -> None:
     x = Axis("seconds", (0.1, 1000), ((1.0, "1"), (100.0, "100")), logarithmic=True)
     try:
         save_chart(tmp_path / "a.png", Chart(x, Axis("Dice", (0, 1)), (series,)))
-    except NoChart as reason:
+    except NoDrawing as reason:
         pytest.skip(str(reason))
     picture = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.png")))[..., :3]
     rows, columns = np.nonzero((picture == (213, 94, 0)).all(axis=2))

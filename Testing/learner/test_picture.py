@@ -13,7 +13,8 @@ import SimpleITK as sitk
 
 from metasegment.annotation import AnnotatedSlice
 from metasegment.demo.picture import save_overlay
-from metasegment.demo.surface import NoSurface, render_surfaces
+from metasegment.demo.surface import render_surfaces
+from metasegment.demo.vtk_child import NoDrawing
 from metasegment.errors import InputError
 from metasegment.volume import Geometry, Volume
 
@@ -181,7 +182,7 @@ def test_seen_from_the_front_right_is_left_and_from_behind_right_is_right() -> N
     labels[24:28, 10:20, 10:20] = 3  # above
     try:
         views = render_surfaces(labels, (1, 1, 1), {1: RED, 2: GREEN, 3: BLUE}, (200, 400)).astype(int)
-    except NoSurface as reason:
+    except NoDrawing as reason:
         pytest.skip(str(reason))
     for view, side in ((views[:, :200], 1), (views[:, 200:], -1)):
         where = [np.argwhere(view[..., n] > 2 * np.delete(view, n, axis=-1).max(axis=-1) + 40) for n in range(3)]

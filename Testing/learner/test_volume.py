@@ -114,4 +114,5 @@ def test_reading_rooms_import_with_numpy_alone() -> None:
         "for absent in ('SimpleITK', 'torch', 'monai'): sys.modules[absent] = None\n"
         "import metasegment.volume, metasegment.annotation, metasegment.export\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

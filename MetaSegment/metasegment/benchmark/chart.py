@@ -1,14 +1,12 @@
 """A chart as a PNG, drawn by VTK off screen in a process of its own: `python -m metasegment.benchmark.chart SPEC PNG`.
 
-VTK ends its process where no OpenGL is found, so a child draws and its death is the answer. Knows nothing of results.
+Knows nothing of results.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,13 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..demo.vtk_child import draw_in_child
 from ..files import written_beside
 
 if TYPE_CHECKING:
     from vtkmodules.vtkChartsCore import vtkAxis, vtkChartXY, vtkPlot
     from vtkmodules.vtkCommonDataModel import vtkTable
 
-_PATIENCE = 120  # seconds
 _WIDTH, _HEIGHT = 1600, 1000  # pixels
 _TITLE, _LABEL, _LEGEND = 30, 24, 24  # points
 _LINE, _BAR = 4.0, 2.5  # pixels
@@ -68,33 +66,12 @@ class Chart:
     mark: float = 16.0
 
 
-class NoChart(Exception):
-    """The chart cannot be drawn here; the message says why in one line."""
-
-
 def save_chart(path: Path, chart: Chart) -> None:
-    """Writes the PNG, complete or not at all; raises NoChart where VTK or OpenGL is missing."""
-    package_parent = str(Path(__file__).parents[2])
-    search = os.pathsep.join([package_parent, *filter(None, [os.environ.get("PYTHONPATH")])])
+    """Writes the PNG, complete or not at all; raises NoDrawing where VTK or OpenGL is missing."""
     with written_beside(path) as draft, tempfile.TemporaryDirectory(prefix="metasegment-") as folder:
         spec = Path(folder) / "chart.json"
         spec.write_text(json.dumps(asdict(chart)), encoding="utf-8")
-        try:
-            child = subprocess.run(
-                [sys.executable, "-m", __name__, str(spec), str(draft.resolve())],
-                cwd=folder,
-                env={**os.environ, "PYTHONPATH": search},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise NoChart(f"VTK did not finish within {_PATIENCE} s") from None
-        if child.returncode or not draft.exists():
-            last = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
-            raise NoChart(f"VTK cannot draw: {last[0]}; on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri")
+        draw_in_child(__name__, spec, draft)
 
 
 def _draw(chart: dict[str, Any], path: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..overlap import overlap
+from .slices import filled
 from .study import Prediction
 
 #: Millimetres within which surfaces count as the same (NSD).
@@ -104,7 +105,7 @@ def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
     box: list[slice] = []
     for axis in range(3):
         inside = mask[tuple(box)]  # what is outside of the earlier axes' range need not be looked at again
-        filled = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
-        first, last = (int(filled[0]), int(filled[-1])) if filled.size else (0, 0)
+        shown = filled(inside, axis)
+        first, last = (int(shown[0]), int(shown[-1])) if shown.size else (0, 0)
         box.append(slice(max(0, first - margin), last + 1 + margin))
     return box[0], box[1], box[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .chart import NoChart
+from ..demo.vtk_child import NoDrawing
 from .methods.metasegment import NAME
 from .plots import save_plots
 from .protocol import Protocol
@@ -27,7 +27,7 @@ def save(folder: Path, root: Path, protocol: Protocol, known: Mapping[str, Metho
     pictures: list[tuple[str, str]] = []
     try:
         pictures += save_plots(folder, summary, protocol, rows)
-    except NoChart as reason:
+    except NoDrawing as reason:
         why = f"no charts: {reason}"
     pictures += save_worst(folder, root, protocol, rows, known[NAME])
     write_report(folder, summary, pictures, [why] if why else [])

@@ -34,7 +34,7 @@ TENTHS = tuple((n / 10, f"{n / 10:.1f}") for n in range(11))
 
 
 def save_plots(folder: Path, summary: Summary, protocol: Protocol, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Writes the charts there are numbers for; returns (file name, caption) of each. Raises NoChart without OpenGL."""
+    """Writes the charts there are numbers for; returns (file name, caption) of each. Raises NoDrawing."""
     shown = _shown(summary)
     drawn = []
     for name, caption, chart in (

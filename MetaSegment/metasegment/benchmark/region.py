@@ -13,6 +13,7 @@ from ..annotation import BACKGROUND
 from ..prompts import Scene, structure_box
 from ..roi import Box, Grid, to_voxels
 from ..segmenter.case import Region, extent_on_slices, region_of
+from .slices import filled
 from .study import STRUCTURE, Study
 
 #: Slicer's effects grow the box of all segments by this share of its length along each axis, by at least so many
@@ -68,8 +69,7 @@ def effect_region(segments: np.ndarray) -> Region:
     """The box (k, j, i) that Slicer's effects work in, for an array of segments of which some voxels are not 0."""
     region = []
     for axis, size in enumerate(segments.shape):
-        filled = np.flatnonzero(segments.any(axis=tuple(a for a in range(3) if a != axis)))
-        first, last = int(filled[0]), int(filled[-1])
+        first, last = filled(segments, axis)[[0, -1]].tolist()
         margin = int(max(LEAST_MARGIN, EXTENT_GROWTH_RATIO * (last - first)))
         region.append(slice(max(0, first - margin), min(size, last + margin + 1)))
     k, j, i = region

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-#: Evenly spaced slices lie between these shares of the structure's extent, as in episodes/held_out.py.
-FIRST, LAST = 0.12, 0.88
+from ..episodes.held_out import FIRST, LAST
+
 #: At least so many slices of the structure are left to find.
 LEFT = 2
 AXES = {"axial": 0, "coronal": 1, "sagittal": 2}

@@ -17,7 +17,8 @@ from ..export import default_color, default_name
 from ..seg_nrrd import Color
 from ..volume import Volume
 from .pixels import GAP, WHITE, beside, blank, enlarged, outline, save_png, stacked, tint, write
-from .surface import NoSurface, render_surfaces
+from .surface import render_surfaces
+from .vtk_child import NoDrawing
 
 ABDOMEN = (40.0, 400.0)  # level and width in HU: the usual window for soft tissue of the abdomen
 
@@ -94,7 +95,7 @@ def save_overlay(
     missing = None
     try:
         lower = beside([_surfaces(scene, colors), legend])
-    except NoSurface as reason:
+    except NoDrawing as reason:
         missing, lower = str(reason), legend
     save_png(path, stacked([planes, lower], _WIDTH))
     return missing

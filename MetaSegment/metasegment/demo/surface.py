@@ -1,14 +1,11 @@
 """Shaded surfaces of a label map, drawn by VTK off screen in a process of its own.
 
-VTK ends its process with a segmentation fault where no OpenGL is found, and cannot be asked beforehand: so
-a child renders, and its death is the answer: `python -m metasegment.demo.surface SCENE.npz VIEWS.npy`.
+The child is `python -m metasegment.demo.surface SCENE.npz VIEWS.npy`.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,21 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..seg_nrrd import Color
+from .vtk_child import NoDrawing, draw_in_child
 
 if TYPE_CHECKING:
     from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer
 
-_PATIENCE = 120  # seconds; a software renderer needs 3 for six organs
 _FRONT, _BACK = 20.0, 160.0  # degrees the camera turns around the patient, seen from the front
 _RAISED = 12.0  # degrees of the camera above the horizon
 _SMOOTHING_STEPS = 30
 _PASS_BAND = 0.01  # of the surface's spatial frequencies: the staircase of the voxels goes, the organ's form stays
 _SAMPLES = 8  # per pixel
 _FINEST = 192  # voxels along an axis: after smoothing, a view of 500 pixels shows no more
-
-
-class NoSurface(Exception):
-    """The surfaces cannot be drawn here; the message says why and what would help, in one line."""
 
 
 def render_surfaces(
@@ -44,14 +37,14 @@ def render_surfaces(
     """Two views of the structures side by side, half from the front and half from the back: uint8 (rows, columns, 3).
 
     `labels` are uint8 (k, j, i) with axes that run to the head, the back and the left, `spacing` is in mm
-    along the same axes, `size` is (rows, columns). Only labels in `colors` are drawn. Raises NoSurface where VTK or
+    along the same axes, `size` is (rows, columns). Only labels in `colors` are drawn. Raises NoDrawing where VTK or
     OpenGL is missing, or where there is nothing to draw.
     """
     drawn = [label for label in sorted(colors) if (labels == label).any()]
     if not drawn:
-        raise NoSurface("no structure has a voxel")
+        raise NoDrawing("no structure has a voxel")
     if importlib.util.find_spec("vtkmodules") is None:
-        raise NoSurface("VTK is not installed (pip install vtk)")
+        raise NoDrawing("VTK is not installed (pip install vtk)")
     box = labels[_box(labels > 0)]
     strides = [-(-n // _FINEST) for n in box.shape]
     with tempfile.TemporaryDirectory(prefix="metasegment-") as folder:
@@ -64,36 +57,8 @@ def render_surfaces(
             colors=[colors[label] for label in drawn],
             size=size,
         )
-        _run_child(scene, views)
+        draw_in_child(__name__, scene, views)
         return np.load(views)
-
-
-def _run_child(scene: Path, views: Path) -> None:
-    package_parent = str(Path(__file__).parents[2])
-    path = os.pathsep.join([package_parent, *filter(None, [os.environ.get("PYTHONPATH")])])
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", __name__, str(scene), str(views)],
-            cwd=scene.parent,  # where a core dump, if any, is removed
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise NoSurface(f"VTK did not finish within {_PATIENCE} s") from None
-    if child.returncode or not views.exists():
-        raise NoSurface(_why(child.returncode, child.stderr))
-
-
-def _why(code: int, errors: str) -> str:
-    last = errors.strip().splitlines()[-1:]
-    if code == 1 and last:  # a Python exception, such as a library that VTK links to and the system lacks
-        return f"VTK cannot draw: {last[0]}"
-    hint = "on Debian or Ubuntu: apt install libegl1 libgl1-mesa-dri"
-    return f"VTK cannot draw (exit code {code}), most likely for want of OpenGL; {hint}"
 
 
 def _render(

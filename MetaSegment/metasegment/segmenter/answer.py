@@ -47,8 +47,8 @@ def coarse_answer(
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
     """A weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is finer.
 
-    Weights sum to one; probabilities are blended. `query` is on the coarse grid;
-    `first` goes in as the earlier answer where the grid is finer.
+    Weights sum to one; probabilities are blended. `query` is on the coarse grid; `first` goes in as the earlier answer
+    where the grid is finer.
     """
     coarse = blended(members, query, engine)
     fine = finer(query, coarse, first)

@@ -39,7 +39,7 @@ def make_folds(support: Support, box: Box) -> list[Fold]:
 
     A slice whose cells are all known from others as well asks for nothing and makes no fold.
     """
-    shown = [n for n in range(len(support.sheets)) if support.shown_in(n)]
+    shown = support.showing_structure
     if len(shown) < 2:
         return []
     grid = working_grid(box, support.scene.spacing, FOLD_CELLS)
@@ -55,7 +55,7 @@ def make_lessons(support: Support, box: Box, folds: Sequence[Fold]) -> list[Less
 
     Halves teach, but say too little about other slices to judge by.
     """
-    shown = [n for n in range(len(support.sheets)) if support.shown_in(n)]
+    shown = support.showing_structure
     if len(shown) != 1:
         return [fold.lesson for fold in folds]
     grid = working_grid(box, support.scene.spacing, FOLD_CELLS)

@@ -53,7 +53,12 @@ class Support:
     @property
     def slices_shown(self) -> int:
         """Number of annotated slices that show the structure."""
-        return sum(self.shown_in(number) for number in range(len(self.sheets)))
+        return len(self.showing_structure)
+
+    @property
+    def showing_structure(self) -> list[int]:
+        """Numbers of the annotated slices that show the structure."""
+        return [number for number in range(len(self.sheets)) if self.shown_in(number)]
 
     def shown_in(self, number: int) -> bool:
         """Whether the structure is on the slice."""
