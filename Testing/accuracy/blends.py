@@ -21,13 +21,15 @@ from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.network import RELEASED, load_network
 from metasegment.overlap import overlap
 from metasegment.roi import Grid, to_voxels
-from metasegment.segmenter import Budget, Segmenter, Watch
+from metasegment.segmentation import Budget
+from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
 from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of
 from metasegment.segmenter.segmenter import Found, locate
 from metasegment.strategies import Query
+from metasegment.watch import Watch
 
 COUNTS = (1, 3, 5)
 #: A task counts as made worse than interpolation from this loss of Dice.

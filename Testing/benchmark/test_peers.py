@@ -28,10 +28,10 @@ from metasegment.network import load_network
 from metasegment.overlap import overlap
 from metasegment.prompts import known_fractions
 from metasegment.roi import Grid, working_grid
-from metasegment.segmenter import Watch
 from metasegment.segmenter.segmenter import locate
 from metasegment.strategies import all_strategies
 from metasegment.volume import Geometry, Volume
+from metasegment.watch import Watch
 
 SHAPE = (24, 44, 40)  # k, j, i
 CENTRE, RADII = (11.0, 21.0, 18.0), (7.0, 13.0, 11.0)

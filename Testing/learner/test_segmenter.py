@@ -20,13 +20,15 @@ from metasegment.annotation import (
 from metasegment.engine import Engine
 from metasegment.errors import Cancelled, InputError
 from metasegment.prompts import structure_box
-from metasegment.segmenter import Budget, Segmentation, Segmenter, Watch
+from metasegment.segmentation import Budget, Segmentation
+from metasegment.segmenter import Segmenter
 from metasegment.segmenter.case import extent_on_slices
 from metasegment.segmenter.gate import ADAPTING
 from metasegment.segmenter.segmenter import locate
 from metasegment.strategies import Lesson, Query, State, all_strategies
 from metasegment.strategies.base import Heartbeat
 from metasegment.volume import Geometry, Volume
+from metasegment.watch import Watch
 
 #: Axial slices (axis, index) through both of the two organs.
 AXIAL = ((0, 14), (0, 20), (0, 26))

@@ -113,6 +113,7 @@ def test_reading_rooms_import_with_numpy_alone() -> None:
         "import sys\n"
         "for absent in ('SimpleITK', 'torch', 'monai'): sys.modules[absent] = None\n"
         "import metasegment.volume, metasegment.annotation, metasegment.export\n"
+        "import metasegment.segmentation, metasegment.watch\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

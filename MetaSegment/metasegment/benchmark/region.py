@@ -12,7 +12,8 @@ from torch import Tensor
 from ..annotation import BACKGROUND
 from ..prompts import Scene, structure_box
 from ..roi import Box, Grid, to_voxels
-from ..segmenter.case import Region, extent_on_slices, region_of
+from ..segmentation import Region
+from ..segmenter.case import extent_on_slices, region_of
 from .slices import filled
 from .study import STRUCTURE, Study
 

@@ -15,8 +15,9 @@ from ..demo.picture import save_overlay
 from ..errors import InputError
 from ..export import default_color, write_segmentation
 from ..files import written_beside
-from ..segmenter import Budget, Segmentation, Watch
+from ..segmentation import Budget, Segmentation
 from ..volume import Volume, write_volume
+from ..watch import Watch
 from . import common, report
 from .progress import Progress
 from .segment import write_result

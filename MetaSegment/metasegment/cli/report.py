@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from ..segmenter import NextSlice, Segmentation
+from ..segmentation import NextSlice, Segmentation
 
 
 def as_json(result: Segmentation, output: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..annotation import Annotation
 from ..export import write_segmentation
-from ..segmenter import AUTO, Budget, Segmentation, Watch
+from ..segmentation import AUTO, Budget, Segmentation
 from ..volume import Volume, write_volume
+from ..watch import Watch
 from . import common, report
 from .progress import Progress
 

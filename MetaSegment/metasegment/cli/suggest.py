@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..segmenter import Budget, Watch
+from ..watch import Watch
 from . import common, report
 from .progress import Progress
 
@@ -19,9 +19,8 @@ def add_to(commands: common.Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
-    budget = Budget(seconds=0)  # adapting sharpens the answer but hardly moves where it is unsure
     watch = Watch(progress=Progress(), cancelled=common.Interrupt())
-    suggestion = segmenter.segment(volume, annotation, budget, watch=watch).next_slice
+    suggestion = segmenter.suggest(volume, annotation, watch)
     if options.json:
         print(json.dumps({"next_slice": report.next_slice_as_json(suggestion)}))
     else:

@@ -10,10 +10,9 @@ import torch
 from ..annotation import AnnotatedSlice, Annotation, sheets
 from ..prompts import Extent, Scene
 from ..roi import Box
+from ..segmentation import Region
 from ..strategies import Support
 from ..volume import Volume
-
-Region = tuple[slice, slice, slice]
 
 
 def extent_on_slices(annotation: Annotation, structure: int) -> Extent:

@@ -12,8 +12,8 @@ import torch
 
 from ..annotation import BACKGROUND, Annotation, sheets
 from ..roi import to_voxels
+from ..segmentation import Map, Region
 from .answer import Answer
-from .case import Region
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,6 @@ class Placed:
     structure: int
     region: Region
     answer: Answer
-
-
-@dataclass(frozen=True, eq=False)
-class Map:
-    """`labels` uint8 (k, j, i) of the whole volume, 0 where no structure is.
-
-    `uncertainty` float16 is 0 (sure) … 1 (even odds) on `region`, outside of which nothing was asked.
-    """
-
-    labels: np.ndarray
-    uncertainty: np.ndarray
-    region: Region
 
 
 def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:

@@ -16,12 +16,13 @@ from torch import Tensor
 from ..engine import Engine
 from ..overlap import overlap
 from ..prompts import Prompt, known_fractions
+from ..segmentation import Budget
 from ..strategies import Lesson, Query, State, Strategy, Support
+from ..watch import Watch
 from .answer import Answer, refined
 from .blend import LEARNED, Blend, best_blend
 from .folds import Fold, make_folds, make_lessons
 from .quality import Evidence, estimated_dice, expected_overlap
-from .watch import Watch
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
 IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic")
@@ -31,17 +32,6 @@ ADAPTING = ("fine_tune",)
 FOLDS_TO_JUDGE = 3
 #: Dice on that slice by which it must lead: one slice is a noisy judge.
 LEAST_LEAD = 0.05
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What adapting may cost: it stops at `seconds`, at `steps` gradient steps, or once the estimated Dice is
-    `quality`.
-    """
-
-    seconds: float = 12.0
-    steps: int = 15
-    quality: float = 0.97
 
 
 @dataclass(frozen=True)

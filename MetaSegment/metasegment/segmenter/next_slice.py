@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..annotation import Annotation
+from ..segmentation import Map, NextSlice
 from ..volume import Geometry
-from .compose import Map
 
 #: Effort of opening a slice at all, in voxels of contour to draw.
 FIXED_EFFORT = 100.0
 #: Distance to the known slices, as a share of the region's mean length, at which a voxel counts as far from them.
 FAR = 0.15
-
-
-@dataclass(frozen=True)
-class NextSlice:
-    """A plane across `axis` (0 = k, 1 = j, 2 = i) at `index`. `plane` is its anatomical name, `why` a sentence for
-    the user.
-    """
-
-    axis: int
-    index: int
-    plane: str
-    gap_mm: float
-    why: str
 
 
 def suggest_next_slice(map_: Map, annotation: Annotation) -> NextSlice | None:

@@ -17,50 +17,20 @@ from ..export import default_name
 from ..memory import peak_memory_mb
 from ..prompts import box_limits, structure_box
 from ..roi import Box, grown
+from ..segmentation import AUTO, Budget, NextSlice, Region, Segmentation, StructureResult
 from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..volume import Volume
+from ..watch import Watch
 from .answer import Answer, coarse_answer, prompt_for
-from .case import Region, cut_out, extent_on_slices, region_of, shifted
-from .compose import Map, Placed, compose
-from .gate import IN_CONTEXT, Budget, Case, Decision, Gate
-from .next_slice import NextSlice, suggest_next_slice
-from .watch import Watch
+from .case import cut_out, extent_on_slices, region_of, shifted
+from .compose import Placed, compose
+from .gate import IN_CONTEXT, Case, Decision, Gate
+from .next_slice import suggest_next_slice
 
 #: The box grows by this factor where the mask touches its faces, at most so many times.
 GROWTH, GROWTH_ROUNDS = 1.5, 3
 #: Share of a face's cells that the mask must cover to count as touching: a few stray cells are no reason to grow.
 TOUCHING = 0.01
-AUTO = "auto"
-
-
-@dataclass(frozen=True)
-class StructureResult:
-    """One structure of a result; `estimated_dice` (0…1) is what the gate expects on voxels that were not annotated."""
-
-    label: int
-    name: str
-    voxels: int
-    volume_ml: float
-    estimated_dice: float
-    strategy: str
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """`labels` uint8 (k, j, i) on the volume's grid; `map` holds the uncertainty around the structures.
-
-    `seconds` is by stage, `peak_memory_mb` of the whole process where the system tells, `notes` are sentences for the
-    user.
-    """
-
-    labels: np.ndarray
-    map: Map
-    structures: tuple[StructureResult, ...]
-    next_slice: NextSlice | None
-    seconds: dict[str, float]
-    device: str
-    peak_memory_mb: float | None
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,6 +91,10 @@ class Segmenter:
         watch.progress("done", 1.0)
         return result
 
+    def suggest(self, volume: Volume, annotation: Annotation, watch: Watch | None = None) -> NextSlice | None:
+        """The next slice worth annotating; without adapting, which hardly moves where the answer is unsure."""
+        return self.segment(volume, annotation, Budget(seconds=0), watch=watch).next_slice
+
     def _first_answers(self, volume: Volume, annotation: Annotation, watch: Watch) -> list[Found]:
         found = []
         for number, structure in enumerate(annotation.structures):
@@ -154,7 +128,6 @@ class Segmenter:
         suggestion = suggest_next_slice(map_, annotation)
         watch.leave()
         return Segmentation(
-            map_.labels,
             map_,
             structures,
             suggestion,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...segmenter.case import Region
+from ...segmentation import Region
 from ..packages import absent, versions
 from ..region import closed_seeds, effect_region, starting_region
 from ..slicer_filters import grow_cut

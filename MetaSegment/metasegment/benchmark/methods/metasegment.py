@@ -14,8 +14,8 @@ from ... import __version__
 from ...engine import Engine, choose_device
 from ...learnt import learnt_path, load_learnt
 from ...network import load_network
-from ...segmenter import AUTO, Budget, Segmenter
-from ...segmenter.compose import Map
+from ...segmentation import AUTO, Budget, Map
+from ...segmenter import Segmenter
 from ...segmenter.gate import ADAPTING
 from ...strategies import all_meta_strategies, all_strategies
 from ..study import STRUCTURE, Prediction, Study

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..errors import Cancelled
+from .errors import Cancelled
 
 
 @dataclass

@@ -1,0 +1,82 @@
+"""What is asked of the learner and what it answers, wherever it runs; knows nothing of how (and imports no torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: The strategy that lets the gate choose.
+AUTO = "auto"
+#: A box of voxels along k, j, i.
+Region = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What adapting may cost: it stops at `seconds`, at `steps` gradient steps, or once the estimated Dice is
+    `quality`.
+    """
+
+    seconds: float = 12.0
+    steps: int = 15
+    quality: float = 0.97
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """`labels` uint8 (k, j, i) of the whole volume, 0 where no structure is.
+
+    `uncertainty` float16 is 0 (sure) … 1 (even odds) on `region`, outside of which nothing was asked.
+    """
+
+    labels: np.ndarray
+    uncertainty: np.ndarray
+    region: Region
+
+
+@dataclass(frozen=True)
+class NextSlice:
+    """A plane across `axis` (0 = k, 1 = j, 2 = i) at `index`. `plane` is its anatomical name, `why` a sentence for
+    the user.
+    """
+
+    axis: int
+    index: int
+    plane: str
+    gap_mm: float
+    why: str
+
+
+@dataclass(frozen=True)
+class StructureResult:
+    """One structure of a result; `estimated_dice` (0…1) is what the gate expects on voxels that were not annotated."""
+
+    label: int
+    name: str
+    voxels: int
+    volume_ml: float
+    estimated_dice: float
+    strategy: str
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The map, what is known of each structure, and the next slice to annotate, if any.
+
+    `seconds` is by stage, `peak_memory_mb` of the whole process where the system tells, `notes` are sentences for the
+    user.
+    """
+
+    map: Map
+    structures: tuple[StructureResult, ...]
+    next_slice: NextSlice | None
+    seconds: dict[str, float]
+    device: str
+    peak_memory_mb: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label map, uint8 (k, j, i) on the volume's grid."""
+        return self.map.labels
