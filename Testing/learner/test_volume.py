@@ -114,6 +114,7 @@ def test_reading_rooms_import_with_numpy_alone() -> None:
         "for absent in ('SimpleITK', 'torch', 'monai'): sys.modules[absent] = None\n"
         "import metasegment.volume, metasegment.annotation, metasegment.export\n"
         "import metasegment.segmentation, metasegment.watch\n"
+        "import metasegment.wire.annotations, metasegment.wire.results, metasegment.wire.volumes\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

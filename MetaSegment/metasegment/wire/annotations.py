@@ -1,0 +1,192 @@
+"""An annotation as arrays and a text: the voxels of its slices travel, never its whole label volume.
+
+Relies on Annotation's own promise that no voxel off its slices is labelled; does not judge what is annotated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice
+from ..seg_nrrd import Color
+from ..volume import Geometry
+from .arrays import decode, encode
+from .messages import JobRequest
+from .records import from_json, require, to_json
+from .volumes import check_geometry
+
+# Names in a job's message.
+_REQUEST, _OUTLINE, _VALUES, _FLAT = "request", "annotation", "values", "flat"
+#: Characters of a structure's name.
+_LONGEST_NAME = 500
+#: Voxels looked up at a time: numpy widens each to 8 bytes, which for a whole volume would be gigabytes.
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class ObliqueOutline:
+    """An oblique slice of so many voxels; `affine` has its 16 numbers, row by row."""
+
+    voxels: int
+    affine: tuple[float, ...] | None
+
+    def __post_init__(self) -> None:
+        require(self.voxels > 0, "an oblique slice must have voxels")
+        require(self.affine is None or len(self.affine) == 16, "an oblique slice's affine must have 16 numbers")
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a structure is called and how it looks, as far as that is known."""
+
+    label: int
+    name: str | None
+    color: Color | None
+
+    def __post_init__(self) -> None:
+        require(_is_structure(self.label), "a structure's label must be 1 to 254")
+        require(len(self.name or "") <= _LONGEST_NAME, f"a structure's name may have {_LONGEST_NAME} characters")
+        require(all(0 <= part <= 1 for part in self.color or ()), "a structure's color must be 0 to 1")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """All of an annotation but its voxels. `structures` are those present, `described` those with name or colour."""
+
+    geometry: Geometry
+    slices: tuple[AnnotatedSlice, ...]
+    oblique: tuple[ObliqueOutline, ...]
+    structures: tuple[int, ...]
+    described: tuple[Described, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PackedAnnotation:
+    """An annotation as it travels and waits: `values` uint8 are the labels on its slices, `flat` int64 where in the
+    volume those of oblique slices are; each slice after the other, axis-aligned ones first.
+    """
+
+    outline: Outline
+    values: np.ndarray
+    flat: np.ndarray
+
+
+def pack(annotation: Annotation) -> PackedAnnotation:
+    """Takes the labels off the slices; raises WireError for names that are too long and colours that are none."""
+    labels = annotation.labels
+    oblique = [
+        ObliqueOutline(len(o.flat), None if o.affine is None else tuple(np.ravel(o.affine).tolist()))
+        for o in annotation.oblique
+    ]
+    described = [
+        Described(label, annotation.names.get(label), annotation.colors.get(label))
+        for label in sorted({*annotation.names, *annotation.colors})
+    ]
+    outline = Outline(annotation.geometry, annotation.slices, tuple(oblique), annotation.structures, tuple(described))
+    flat = np.concatenate([np.empty(0, np.int64), *(o.flat for o in annotation.oblique)])
+    return PackedAnnotation(outline, _values(labels, annotation.slices, flat), flat)
+
+
+def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
+    """The annotation, on the grid `geometry` of the volume it was made for.
+
+    Raises WireError where it is on another grid, slices are outside, twice or contradict each other, or `structures`
+    are not those that are drawn.
+    """
+    outline, shape = packed.outline, geometry.shape
+    check_geometry(outline.geometry)
+    require(geometry.difference(outline.geometry) is None, "the annotation is not on the volume's grid")
+    _check_slices(outline.slices, shape)
+    _check_sizes(packed, shape)
+    oblique = tuple(_oblique_slices(packed, shape))
+    labels = np.zeros(shape, np.uint8)
+    start = 0
+    for plane in outline.slices:
+        target = labels[_across(plane)]
+        target[:] = packed.values[start : start + target.size].reshape(target.shape)
+        start += target.size
+    np.put(labels, packed.flat, packed.values[start:])
+    same = np.array_equal(_values(labels, outline.slices, packed.flat), packed.values)
+    require(same, "the annotation's slices contradict each other where they cross")
+    _check_structures(packed)
+    return Annotation(
+        labels,
+        outline.geometry,
+        outline.slices,
+        oblique,
+        outline.structures,
+        {d.label: d.name for d in outline.described if d.name is not None},
+        {d.label: d.color for d in outline.described if d.color is not None},
+    )
+
+
+def encode_job(request: JobRequest, packed: PackedAnnotation) -> list[bytes | memoryview]:
+    """The body of a job, in pieces; raises WireError for an affine that is not finite."""
+    arrays = {_VALUES: packed.values, _FLAT: packed.flat}
+    return encode(arrays, {_REQUEST: to_json(request), _OUTLINE: to_json(packed.outline)})
+
+
+def decode_job(message: bytes | bytearray | memoryview) -> tuple[JobRequest, PackedAnnotation]:
+    """What is asked, and of what; `unpack` checks the annotation once its volume is at hand.
+
+    Raises WireError for whatever is not a job.
+    """
+    arrays, texts = decode(message)
+    require({_REQUEST, _OUTLINE} <= set(texts), f"a job must have the texts {_REQUEST} and {_OUTLINE}")
+    require({_VALUES, _FLAT} <= set(arrays), f"a job must have the arrays {_VALUES} and {_FLAT}")
+    values, flat = arrays[_VALUES], arrays[_FLAT]
+    require(values.dtype == np.uint8 and values.ndim == 1, f"a job's {_VALUES} must be U8 along one axis")
+    require(flat.dtype == np.int64 and flat.ndim == 1, f"a job's {_FLAT} must be I64 along one axis")
+    request = from_json(JobRequest, texts[_REQUEST])
+    return request, PackedAnnotation(from_json(Outline, texts[_OUTLINE]), values, flat)
+
+
+def _is_structure(label: int) -> bool:
+    return UNKNOWN < label < BACKGROUND
+
+
+def _across(plane: AnnotatedSlice) -> tuple[slice | int, ...]:
+    """What picks a plane out of an array, as a view in C order of the two other axes."""
+    return (*[slice(None)] * plane.axis, plane.index)
+
+
+def _values(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...], flat: np.ndarray) -> np.ndarray:
+    on_planes = (labels[_across(plane)].ravel() for plane in slices)
+    return np.concatenate([np.empty(0, np.uint8), *on_planes, np.take(labels, flat)])
+
+
+def _check_slices(slices: tuple[AnnotatedSlice, ...], shape: tuple[int, int, int]) -> None:
+    inside = all(0 <= plane.axis < 3 and 0 <= plane.index < shape[plane.axis] for plane in slices)
+    require(inside, "an annotated slice is outside the volume")
+    require(len(set(slices)) == len(slices), "an annotated slice appears twice")
+
+
+def _check_sizes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> None:
+    oblique = sum(o.voxels for o in packed.outline.oblique)
+    planes = sum(math.prod(shape) // shape[plane.axis] for plane in packed.outline.slices)
+    require(packed.flat.size == oblique, "the annotation's flat must have an entry for each voxel of an oblique slice")
+    require(packed.values.size == planes + oblique, "the annotation's values must be one for each voxel of a slice")
+
+
+def _oblique_slices(packed: PackedAnnotation, shape: tuple[int, int, int]) -> Iterator[ObliqueSlice]:
+    start = 0
+    for outline in packed.outline.oblique:
+        flat = packed.flat[start : start + outline.voxels]
+        start += outline.voxels
+        require(flat[0] >= 0 and flat[-1] < math.prod(shape), "an oblique slice is outside the volume")
+        require((flat[1:] > flat[:-1]).all(), "an oblique slice's voxels must be sorted, each once")
+        yield ObliqueSlice(flat, None if outline.affine is None else np.reshape(outline.affine, (4, 4)))
+
+
+def _check_structures(packed: PackedAnnotation) -> None:
+    present = np.zeros(BACKGROUND + 1, bool)
+    for start in range(0, packed.values.size, _PIECE):
+        present[packed.values[start : start + _PIECE]] = True
+    require(not present[UNKNOWN], "a voxel on an annotated slice is unknown (0)")
+    drawn = tuple(label for label in np.flatnonzero(present).tolist() if _is_structure(label))
+    require(packed.outline.structures == drawn, "the annotation's structures must be those its slices show, sorted")
+    require(drawn, "the annotation shows no structure")
