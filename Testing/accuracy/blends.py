@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
-from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of, seeing
 from metasegment.segmenter.segmenter import Found, locate
 from metasegment.strategies import Query
 from metasegment.watch import Watch
@@ -67,12 +68,14 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     found = locate(volume, annotation, annotation.structures[0], strategies[IN_CONTEXT], engine, watch)
     case = found.case
     query = finest_query(case, segmenter)
-    members = {name: torch.sigmoid(strategies[name].predict({}, query, engine)) for name in (IN_CONTEXT, *CLASSICAL)}
-    members[LEARNED] = members.pop(IN_CONTEXT)
+    members = {LEARNED: torch.sigmoid(strategies[IN_CONTEXT].predict({}, query, engine))}
+    later = replace(query, previous=members[LEARNED])
+    members |= {name: torch.sigmoid(strategies[name].predict({}, later, engine)) for name in CLASSICAL}
     folds = make_folds(case.support, case.prompt.grid.box)
     gate = Gate(strategies, engine, Budget(), 0, watch)
-    answers = {name: gate.predicted(strategies[name], {}, folds) for name in (IN_CONTEXT, *CLASSICAL)}
-    answers[LEARNED] = answers.pop(IN_CONTEXT)
+    answers = {LEARNED: gate.predicted(strategies[IN_CONTEXT], {}, folds)}
+    informed = seeing(folds, answers[LEARNED])
+    answers |= {name: gate.predicted(strategies[name], {}, informed) for name in CLASSICAL}
     evidence = evidence_of(case, folds, answers[LEARNED])
     return {
         "dataset": task.dataset,

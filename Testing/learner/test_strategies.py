@@ -24,6 +24,7 @@ from metasegment.prompts import Scene, make_channels, make_prompt
 from metasegment.roi import Box, working_grid
 from metasegment.segmenter.blend import LEARNED, best_blend
 from metasegment.segmenter.folds import Fold, make_folds, make_lessons
+from metasegment.segmenter.gate import CLASSICAL
 from metasegment.strategies import Lesson, Strategy, Support, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
 from metasegment.volume import Volume
@@ -60,7 +61,7 @@ def folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> list[Fo
 
 def test_the_strategies_are_found_by_name() -> None:
     found = all_strategies()
-    assert {"interpolation", "geodesic", "in_context", "fine_tune"} <= set(found)
+    assert {"interpolation", "geodesic", "random_walker", "in_context", "fine_tune"} <= set(found)
     assert all(strategy.name == name for name, strategy in found.items())
 
 
@@ -244,10 +245,10 @@ def an_easy_fold(folds: list[Fold], between: bool = True) -> Fold:
     return replace(folds[0], lesson=Lesson(torch.zeros(8, 16, 16, 16), target, cells), between=between)
 
 
-@pytest.mark.parametrize("right", [LEARNED, "interpolation", "geodesic"])
+@pytest.mark.parametrize("right", ["interpolation", "geodesic", "random_walker"])
 def test_hidden_slices_outweigh_experience_where_one_answer_alone_is_right(folds: list[Fold], right: str) -> None:
     fold = an_easy_fold(folds)
-    answers = dict.fromkeys((LEARNED, "interpolation", "geodesic"), 1 - fold.lesson.target)
+    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.lesson.target)
     answers[right] = fold.lesson.target
     blend = best_blend([fold] * 4, [answers] * 4, shown=4)
     assert fold.dice(blend.of(answers)) == 1
@@ -255,7 +256,7 @@ def test_hidden_slices_outweigh_experience_where_one_answer_alone_is_right(folds
 
 def test_experience_decides_where_no_slice_lies_between_others(folds: list[Fold]) -> None:
     fold = an_easy_fold(folds, between=False)
-    answers = dict.fromkeys((LEARNED, "interpolation", "geodesic"), 1 - fold.lesson.target)
+    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.lesson.target)
     answers["interpolation"] = fold.lesson.target
     assert best_blend([fold] * 2, [answers] * 2, shown=2) == best_blend([], [], shown=2)
 

@@ -66,10 +66,16 @@ def finer(query: Query, coarse: Answer, first: Answer) -> Query:
 
 
 def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engine: Engine) -> Answer:
-    """Weighted mean of the members' probabilities on the query's grid."""
-    parts = [weight * torch.sigmoid(strategy.predict(state, query, engine)) for weight, strategy, state in members]
-    logits = torch.logit(torch.stack(parts).sum(0), eps=1e-4)
-    return Answer(query.grid, logits)
+    """Weighted mean of the members' probabilities on the query's grid; all but the first see its answer as the earlier
+    one.
+    """
+    parts: list[Tensor] = []
+    for weight, strategy, state in members:
+        probability = torch.sigmoid(strategy.predict(state, query, engine))
+        if not parts:
+            query = replace(query, previous=probability)
+        parts.append(weight * probability)
+    return Answer(query.grid, torch.logit(torch.stack(parts).sum(0), eps=1e-4))
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:

@@ -7,7 +7,7 @@ It never looks at anything but annotated slices; what it measures also feeds the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import torch
@@ -25,7 +25,7 @@ from .folds import Fold, make_folds, make_lessons
 from .quality import Evidence, estimated_dice, expected_overlap
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
-IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic")
+IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic", "random_walker")
 #: The strategies that are tried where adapting may help; the others are there to be named. Each costs its time.
 ADAPTING = ("fine_tune",)
 #: A strategy that learns is judged on a slice it has not seen, with two or more to learn from.
@@ -75,7 +75,7 @@ class Gate:
         state: State = {}
         on_folds = self.predicted(learner, state, folds)
         quality = estimated_dice(evidence_of(case, folds, on_folds))
-        classical = [self.predicted(self.strategies[name], {}, folds) for name in CLASSICAL]
+        classical = [self.predicted(self.strategies[name], {}, seeing(folds, on_folds)) for name in CLASSICAL]
         answers = [
             dict(zip((LEARNED, *CLASSICAL), found, strict=True)) for found in zip(on_folds, *classical, strict=True)
         ]
@@ -133,6 +133,13 @@ class Gate:
         return probabilities
 
 
+def seeing(folds: Sequence[Fold], answers: Sequence[Tensor]) -> list[Fold]:
+    """The folds with the learned answers (probabilities) as earlier ones, for the members that start from them."""
+    return [
+        replace(fold, query=replace(fold.query, previous=answer)) for fold, answer in zip(folds, answers, strict=True)
+    ]
+
+
 def evidence_of(case: Case, folds: Sequence[Fold], answers: Sequence[Tensor]) -> Evidence:
     """What speaks for the in-context answer, and how well `answers` found the folds' slices again."""
     again = mean(fold.dice(answer) for fold, answer in zip(folds, answers, strict=True)) if folds else None
@@ -146,5 +153,7 @@ def evidence_of(case: Case, folds: Sequence[Fold], answers: Sequence[Tensor]) ->
 def _described(blend: Blend, learner: str) -> str:
     names = {LEARNED: learner}
     return " + ".join(
-        f"{weight:.0%} {names.get(n, n)}" if weight < 1 else names.get(n, n) for n, weight in blend.weights.items()
+        f"{weight:.0%} {names.get(n, n)}" if weight < 1 else names.get(n, n)
+        for n, weight in blend.weights.items()
+        if weight
     )
