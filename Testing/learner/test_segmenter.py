@@ -298,7 +298,7 @@ def test_to_one_structure_the_other_is_background(
     alone = annotation_from_labels(np.where(labels == 2, BACKGROUND, labels), volume.geometry)
     in_context = all_strategies()["in_context"]
     first, second = (
-        locate(volume, annotation, 1, in_context, released_engine, Watch()).case.first.logits
+        locate(volume, annotation, 1, in_context, released_engine, Watch()).case.first.probability
         for annotation in (together, alone)
     )
     assert torch.equal(first, second)

@@ -30,10 +30,10 @@ FOUND = 0.1
 
 @dataclass(frozen=True)
 class Answer:
-    """Logits (k, j, i) float32 on a grid."""
+    """Probability of the structure, 0…1 (k, j, i) float32, on a grid."""
 
     grid: Grid
-    logits: Tensor
+    probability: Tensor
 
 
 def coarse_answer(
@@ -41,7 +41,7 @@ def coarse_answer(
 ) -> Answer:
     """The strategy's answer on the prompt's own grid."""
     query = Query(scene, structure, prompt, prompt.grid)
-    return Answer(prompt.grid, strategy.predict(state, query, engine))
+    return Answer(prompt.grid, torch.sigmoid(strategy.predict(state, query, engine)))
 
 
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
@@ -60,7 +60,7 @@ def finer(query: Query, coarse: Answer, first: Answer) -> Query:
     grid = fine_grid(coarse, query.scene)
     if grid is None:
         return query
-    previous = torch.sigmoid(resample(first.logits, grid.within(first.grid)))
+    previous = resample(first.probability, grid.within(first.grid))
     prompt = sharpened(query.prompt, query.scene, query.structure, grid)
     return replace(query, prompt=prompt, grid=grid, previous=previous)
 
@@ -75,12 +75,12 @@ def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engi
         if not parts:
             query = replace(query, previous=probability)
         parts.append(weight * probability)
-    return Answer(query.grid, torch.logit(torch.stack(parts).sum(0), eps=1e-4))
+    return Answer(query.grid, torch.stack(parts).sum(0))
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
     """The grid for refinement; None where the coarse grid is about as fine, or nothing was found."""
-    found = (torch.sigmoid(coarse.logits) > FOUND).nonzero()
+    found = (coarse.probability > FOUND).nonzero()
     if not len(found):
         return None
     grid = coarse.grid

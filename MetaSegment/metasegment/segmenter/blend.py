@@ -12,7 +12,7 @@ from .folds import Fold
 
 LEARNED = "learned"
 #: How many hidden slices the experience below is worth.
-EXPERIENCE = 4.0
+EXPERIENCE = 8.0
 
 
 @dataclass(frozen=True)

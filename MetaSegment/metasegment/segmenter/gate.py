@@ -143,7 +143,7 @@ def seeing(folds: Sequence[Fold], answers: Sequence[Tensor]) -> list[Fold]:
 def evidence_of(case: Case, folds: Sequence[Fold], answers: Sequence[Tensor]) -> Evidence:
     """What speaks for the in-context answer, and how well `answers` found the folds' slices again."""
     again = mean(fold.dice(answer) for fold, answer in zip(folds, answers, strict=True)) if folds else None
-    probability = torch.sigmoid(case.first.logits)
+    probability = case.first.probability
     inside, outside = known_fractions(case.support.scene, case.support.structure, case.prompt.grid)
     unknown = inside + outside == 0
     agreement = overlap((probability > 0.5)[unknown], (case.prompt.geodesic > 0)[unknown])

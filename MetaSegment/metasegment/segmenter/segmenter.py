@@ -167,6 +167,6 @@ def _answer_in(
 
 
 def _touching(answer: Answer) -> list[tuple[bool, bool]]:
-    mask = answer.logits > 0
+    mask = answer.probability > 0.5
     shares = [mask.movedim(axis, 0).flatten(1).float().mean(1) for axis in range(3)]
     return [(bool(s[0] > TOUCHING), bool(s[-1] > TOUCHING)) for s in shares]
