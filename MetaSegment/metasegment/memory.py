@@ -1,8 +1,9 @@
-"""The peak memory of this process."""
+"""The memory of this process and this computer."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 
@@ -16,3 +17,27 @@ def peak_memory_mb() -> float | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return None
+
+
+def physical_memory() -> int | None:
+    """Bytes of memory that the computer has, on Linux and macOS; None elsewhere."""
+    return _pages("SC_PHYS_PAGES")
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that nothing uses at the moment, on Linux; None elsewhere."""
+    return _pages("SC_AVPHYS_PAGES")
+
+
+def _pages(which: str) -> int | None:
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        return os.sysconf(which) * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, or PyTorch on the CPU or a GPU, found no memory; without importing torch."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(sign in str(error) for sign in ("can't allocate memory", "not enough memory", "out of memory"))
+    )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from . import benchmark, demo, pack, segment, suggest, train
+from ..memory import is_out_of_memory
+
+#: Commands, each a module of this package.
+_COMMANDS = ("segment", "suggest", "pack", "train", "benchmark", "demo", "serve")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,16 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"metasegment {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (segment, suggest, pack, train, benchmark, demo):
-        command.add_to(commands)
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    # A command that is named needs no other: most import torch, for which a service on its way up has no time.
+    for name in given[:1] if given and given[0] in _COMMANDS else _COMMANDS:
+        importlib.import_module(f"{__name__}.{name}").add_to(commands)
+    options = parser.parse_args(given)
     try:
         options.run(options)
     except InputError as error:
         print(f"metasegment: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):  # PyTorch's on the CPU
+        if not is_out_of_memory(error):
             raise
         print("metasegment: out of memory; close other programs, or crop or downsample the image", file=sys.stderr)
         return 2

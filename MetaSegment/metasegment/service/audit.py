@@ -1,0 +1,27 @@
+"""One line for each job: who, when, what, how long and how it ended. No name, voxel or header of a patient."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timezone
+
+from .job import Job
+
+_log = logging.getLogger("metasegment.audit")
+
+
+def record(job: Job) -> None:
+    """Writes the line of a job that ended. `volume` is the hash of its voxels, times are in seconds."""
+    started = job.started if job.started is not None else job.ended
+    line = {
+        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "client": job.client,
+        "address": job.address,
+        "volume": job.request.volume,
+        "kind": job.request.kind,
+        "waited": round(started - job.created, 3),
+        "seconds": round(job.ended - started, 3),
+        "outcome": job.error.code if job.error and job.state == "failed" else job.state,
+    }
+    _log.info(json.dumps(line))

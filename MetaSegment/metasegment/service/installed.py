@@ -1,0 +1,85 @@
+"""What this installation can offer: a segmenter on each device, and the facts about it. Imports torch late."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..memory import free_memory, physical_memory
+from ..wire.messages import PROTOCOL, Capabilities, Device, Weights
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from ..segmenter import Segmenter
+    from .worker import Factory
+
+
+#: Of the released weights, as their card says.
+_LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Devices by name ("auto", "cpu", "cuda:0", …), one worker each, and a weights file (None: the released)."""
+
+    devices: tuple[str, ...]
+    weights: Path | None = None
+
+    def factories(self) -> Mapping[str, Factory]:
+        """What makes the segmenter of each device; called, raises InputError where device or weights are not there."""
+        return {device: partial(self._segmenter, device) for device in self.devices}
+
+    def capabilities(self, limits: Limits) -> Capabilities:
+        """What the service is and has, with the memory that is free at the moment."""
+        devices = tuple(map(_device, self.devices))
+        weights, strategies = self._facts
+        return Capabilities(__version__, PROTOCOL, devices, weights, strategies, limits.as_numbers())
+
+    def _segmenter(self, device: str) -> Segmenter:
+        from ..engine import Engine, choose_device
+        from ..learnt import load_learnt
+        from ..network import load_network
+        from ..segmenter import Segmenter
+
+        return Segmenter(Engine(load_network(self._path), choose_device(device), load_learnt(self._path)))
+
+    @property
+    def _path(self) -> Path:
+        from ..network import RELEASED
+
+        return self.weights or RELEASED
+
+    @cached_property
+    def _facts(self) -> tuple[Weights, tuple[str, ...]]:
+        """The weights, and the strategies that work with them."""
+        from ..learnt import load_learnt
+        from ..network import RELEASED
+        from ..strategies import MetaStrategy, all_strategies
+        from ..weights_file import read_facts
+
+        learnt, path = load_learnt(self._path), self._path
+        usable = (n for n, s in all_strategies().items() if not isinstance(s, MetaStrategy) or n in learnt)
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        licence = read_facts(path).get("licence", _LICENCE if path == RELEASED else "unknown")
+        return Weights(path.stem, licence, checksum), tuple(sorted(usable))
+
+
+def _device(name: str) -> Device:
+    import torch
+
+    from ..engine import choose_device
+
+    device = torch.device(choose_device(name))
+    if device.type != "cuda":
+        return Device("CPU", _mb(physical_memory()), _mb(free_memory()))
+    free, total = torch.cuda.mem_get_info(device)
+    return Device(torch.cuda.get_device_name(device), _mb(total), _mb(free))
+
+
+def _mb(size: int | None) -> float | None:
+    return None if size is None else size / 1e6
