@@ -1,0 +1,40 @@
+"""Whose turn it is where the same was asked several times: the latest's. Knows nothing of what is asked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from .errors import Superseded
+
+
+class Turns:
+    """The service forgets with its jobs which of them came last, so that one repeated late could oust its successor."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = itertools.count()
+        self._latest: dict[Hashable, int] = {}
+
+    @contextmanager
+    def taken(self, things: Iterable[Hashable]) -> Iterator[Callable[[], None]]:
+        """Asks for all these things; what it gives raises Superseded once one of them was asked for again."""
+        wanted = set(things)
+        with self._lock:
+            mine = next(self._numbers)
+            self._latest.update(dict.fromkeys(wanted, mine))
+
+        def require_turn() -> None:
+            with self._lock:
+                if any(self._latest.get(thing, mine) > mine for thing in wanted):
+                    raise Superseded("a newer request took the place of this one, nothing was written")
+
+        try:
+            yield require_turn
+        finally:
+            with self._lock:
+                for thing in wanted:
+                    if self._latest.get(thing) == mine:
+                        del self._latest[thing]

@@ -1,0 +1,251 @@
+"""Whatever breaks between a client and its service, the answer is the same; what cannot be mended is said in words."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from metasegment.annotation import Annotation
+from metasegment.client import LearnerClient, errors, events
+from metasegment.client.turns import Turns
+from metasegment.errors import Cancelled
+from metasegment.segmentation import Budget, Segmentation
+from metasegment.volume import Volume
+from metasegment.watch import Watch
+from metasegment.wire.volumes import address, manifest_of
+
+QUICK = Budget(seconds=0)
+IN_CONTEXT = "in_context"
+#: Work for as long as nobody stops it, with the service's strategy "patient".
+LONG = Budget(seconds=600, steps=10**5, quality=1.0)
+TOKEN = "a-token-that-nobody-guesses"
+
+Organ = tuple[Volume, Annotation]
+
+
+class _Relay:
+    """A TCP relay to a service: a network that breaks when told to."""
+
+    def __init__(self, url: str) -> None:
+        self.target = url
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.left: int | None = None  # bytes let through before the next break; None: all
+        self.breaks = 0
+        self.asked = 0  # bytes of requests
+        self._open: list[socket.socket] = []
+        self.withheld = b""  # answers to requests for this are never let through
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """As when the cable is pulled and somebody sees it."""
+        for end in [self._listening, *self._open]:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.create_connection(("127.0.0.1", urlsplit(self.target).port))
+                self._open += [near, far]
+                pair = threading.Event()  # set once answers are withheld
+                threading.Thread(target=self._carry, args=(near, far, pair, True), daemon=True).start()
+                threading.Thread(target=self._carry, args=(far, near, pair, False), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, withhold: threading.Event, asking: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(1000):
+                self.asked += len(data) if asking else 0
+                if asking and self.withheld and self.withheld in data:
+                    withhold.set()
+                if not asking and withhold.is_set():
+                    continue
+                if self.left is not None:
+                    data, self.left = data[: self.left], self.left - len(data)
+                target.sendall(data)
+                if self.left is not None and self.left <= 0:
+                    self.left, self.breaks = None, self.breaks + 1
+                    break
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def relay(a_service: Callable[..., Any]) -> Iterator[_Relay]:
+    """The way to a service."""
+    relay = _Relay(a_service().url)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def client(relay: _Relay) -> Iterator[LearnerClient]:
+    """A client at the other end of the relay."""
+    with LearnerClient(relay.address, TOKEN) as client:
+        yield client
+
+
+@pytest.fixture
+def from_afar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets clients take this computer for another one."""
+    monkeypatch.setattr("metasegment.client.address._is_loopback", lambda host: False)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.mark.parametrize("after", [0, 150, 700, 5000, 28_000, 32_000, 36_000, 45_000])  # bytes
+def test_a_connection_cut_anywhere_changes_nothing(
+    organ: Organ, relay: _Relay, client: LearnerClient, after: int, assert_as_ever: Callable[[Segmentation], None]
+) -> None:
+    relay.left = after
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT))
+    assert relay.breaks == 1
+
+
+def test_a_service_started_anew_is_sent_everything_again(
+    organ: Organ,
+    a_service: Callable[..., Any],
+    relay: _Relay,
+    client: LearnerClient,
+    assert_as_ever: Callable[[Segmentation], None],
+) -> None:
+    old = a_service()
+    relay.target = old.url
+    stages: list[str] = []
+
+    def note(stage: str, share: float) -> None:
+        if stage == "adapting" and "adapting" not in stages:
+            relay.target = a_service().url
+            old.stop()
+        stages.append(stage)
+
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note)))
+    assert stages.count("sending the volume") == 2
+    assert "connecting again" in stages
+
+
+def test_a_forgotten_volume_is_sent_again(
+    organ: Organ, a_service: Callable[..., Any], assert_as_ever: Callable[[Segmentation], None]
+) -> None:
+    running = a_service()
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage))
+    with LearnerClient(running.url, TOKEN) as client:
+        client.segment(*organ, QUICK, IN_CONTEXT, watch=watch)
+        client.segment(*organ, QUICK, IN_CONTEXT, watch=watch)
+        assert stages.count("sending the volume") == 1
+        running.service.store.forget(address(manifest_of(organ[0])))
+        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=watch))
+    assert stages.count("sending the volume") == 2
+
+
+def test_a_busy_service_is_waited_for(
+    organ: Organ,
+    another_structure: Annotation,
+    a_service: Callable[..., Any],
+    assert_as_ever: Callable[[Segmentation], None],
+) -> None:
+    stages: list[str] = []
+    busy, go_on = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        def note(stage: str, share: float) -> None:
+            if stage == "adapting":
+                busy.set()
+
+        watch = Watch(progress=note, cancelled=go_on.is_set)
+        with suppress(Cancelled):
+            client.segment(organ[0], another_structure, LONG, "patient", watch=watch)
+
+    def note(stage: str, share: float) -> None:
+        stages.append(stage)
+        if stage == "waiting for the busy service":
+            go_on.set()
+
+    with LearnerClient(a_service(jobs_per_client=1).url, TOKEN) as client:
+        other = threading.Thread(target=occupy)
+        other.start()
+        assert busy.wait(60)
+        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note)))
+        other.join()
+    assert "waiting for the busy service" in stages
+
+
+def test_what_fails_at_the_service_is_said_without_anything_private(organ: Organ, client: LearnerClient) -> None:
+    with pytest.raises(errors.OutOfMemory, match="too little memory"):
+        client.segment(*organ, QUICK, "hungry")
+    with pytest.raises(errors.LearnerFailed, match="the learner failed") as caught:
+        client.segment(*organ, QUICK, "defective")
+    assert "Jane" not in str(caught.value)
+
+
+def test_a_proxy_that_holds_events_back_is_asked_instead(
+    organ: Organ,
+    relay: _Relay,
+    client: LearnerClient,
+    assert_as_ever: Callable[[Segmentation], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "SILENCE_SECONDS", 1.0)
+    relay.withheld = b"/events"
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage))
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=watch))
+    assert "connecting again" not in stages
+
+
+@pytest.mark.usefixtures("from_afar")
+def test_a_volume_travels_compressed_to_another_computer(
+    organ: Organ, relay: _Relay, client: LearnerClient, assert_as_ever: Callable[[Segmentation], None]
+) -> None:
+    smooth = Volume(np.repeat(organ[0].array[:, :, :1], organ[0].array.shape[2], axis=2), organ[0].geometry)
+    client.segment(smooth, organ[1], QUICK, IN_CONTEXT)
+    assert relay.asked < smooth.array.nbytes
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT))
+
+
+def test_a_service_that_is_gone_for_good_is_reported(
+    organ: Organ, relay: _Relay, client: LearnerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LearnerClient, "pauses", (0.0, 0.1))
+    stages: list[str] = []
+
+    def note(stage: str, share: float) -> None:
+        stages.append(stage)
+        if stage == "adapting":
+            relay.close()
+
+    with pytest.raises(errors.NothingListens):
+        client.segment(*organ, LONG, "patient", watch=Watch(progress=note))
+    assert stages.count("connecting again") == 2
+
+
+def test_who_cancels_frees_the_service(organ: Organ, a_service: Callable[..., Any]) -> None:
+    running = a_service()
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "adapting" in stages)
+    with LearnerClient(running.url, TOKEN) as client, pytest.raises(Cancelled):
+        client.segment(*organ, LONG, "patient", watch=watch)
+    (job,) = running.service.jobs._jobs.values()
+    assert job.state == "cancelled"
+
+
+def test_of_two_that_ask_the_same_only_the_later_may_ask_again() -> None:
+    turns = Turns()
+    with turns.taken(["liver", "spleen"]) as first, turns.taken(["kidney"]) as other:
+        first()
+        with turns.taken(["spleen", "pancreas"]) as second:
+            second()
+            other()
+            with pytest.raises(errors.Superseded):
+                first()
+        first()  # the later one is done: it does no harm any more

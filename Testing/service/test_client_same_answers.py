@@ -1,0 +1,157 @@
+"""Segmenter, LearnerClient and LocalLearner are one to those who use them: the same tests for all three."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metasegment.annotation import Annotation
+from metasegment.client import Learner, LearnerClient, LocalLearner
+from metasegment.client.errors import Superseded
+from metasegment.errors import Cancelled, InputError
+from metasegment.segmentation import Budget, Segmentation
+from metasegment.segmenter import Segmenter
+from metasegment.volume import Volume
+from metasegment.watch import Watch
+
+TOKEN = "a-token-that-nobody-guesses"
+#: For a question that is answered in a second.
+QUICK = Budget(seconds=0)
+IN_CONTEXT = "in_context"
+#: Work for as long as nobody stops it, with the service's strategy "patient".
+LONG = Budget(seconds=600, steps=10**5, quality=1.0)
+
+
+@pytest.fixture
+def a_client(a_service: Callable[..., Any]) -> Iterator[LearnerClient]:
+    """A client of a service that somebody else started."""
+    with LearnerClient(a_service().url, TOKEN) as client:
+        yield client
+
+
+@pytest.fixture(params=["in this process", "by address", "child"])
+def learner(
+    request: pytest.FixtureRequest, segmenter: Segmenter, a_client: LearnerClient, local_learner: LocalLearner
+) -> Segmenter | Learner:
+    """Each way to the same learner."""
+    return {"in this process": segmenter, "by address": a_client, "child": local_learner}[request.param]
+
+
+@pytest.fixture(scope="module")
+def gated(segmenter: Segmenter, organ: tuple[Volume, Annotation]) -> Segmentation:
+    """What the gate makes of the organ without time to adapt."""
+    return segmenter.segment(*organ, QUICK)
+
+
+def test_the_answer_is_the_same_to_the_last_bit(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    result = learner.segment(*organ, QUICK)
+    np.testing.assert_array_equal(result.labels, gated.labels)
+    np.testing.assert_array_equal(result.map.uncertainty, gated.map.uncertainty)
+    assert (result.labels.dtype, result.map.uncertainty.dtype) == (np.uint8, np.float16)
+    assert result.map.region == gated.map.region
+    assert result.structures == gated.structures
+    assert result.structures[0].name == "organ of Jane Doe"
+    assert result.next_slice == gated.next_slice
+    assert (result.device, result.notes) == (gated.device, gated.notes)
+    assert list(result.seconds) == list(gated.seconds)
+
+
+def test_the_next_slice_is_the_same(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    assert learner.suggest(*organ) == gated.next_slice
+
+
+def test_the_first_answer_comes_once_and_before_the_last(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+) -> None:
+    told: list[tuple[str, float]] = []
+    shown: list[np.ndarray] = []
+
+    def show(labels: np.ndarray) -> None:
+        assert ("done", 1.0) not in told
+        shown.append(labels)
+
+    watch = Watch(progress=lambda stage, share: told.append((stage, share)))
+    learner.segment(*organ, QUICK, IN_CONTEXT, watch=watch, preview=show)
+    (first,) = shown
+    assert (first.dtype, first.shape) == (np.uint8, organ[0].array.shape)
+    assert set(np.unique(first)) == {0, 7}
+    assert told[-1] == ("done", 1.0)
+    assert told.count(("done", 1.0)) == 1
+    assert all(0 <= share <= 1 for _, share in told)
+
+
+def test_who_asks_is_told_on_the_own_thread(learner: Segmenter | Learner, organ: tuple[Volume, Annotation]) -> None:
+    threads = set()
+
+    def note(*_: object) -> bool:
+        threads.add(threading.current_thread())
+        return False
+
+    learner.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note, cancelled=note), preview=note)
+    assert threads == {threading.current_thread()}
+
+
+def test_who_cancels_gets_cancelled_and_can_ask_again(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "first answer" in stages)
+    with pytest.raises(Cancelled):
+        learner.segment(*organ, Budget(seconds=600), watch=watch)
+    assert learner.suggest(*organ) == gated.next_slice
+
+
+def test_an_error_in_a_callback_comes_back_as_it_is(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+) -> None:
+    def fail(labels: np.ndarray) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        learner.segment(*organ, QUICK, IN_CONTEXT, preview=fail)
+
+
+def test_an_unknown_strategy_is_refused_in_the_same_words(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+) -> None:
+    with pytest.raises(InputError, match=r"^no strategy 'magic': use auto or one of .*in_context"):
+        learner.segment(*organ, strategy="magic")
+
+
+def test_the_same_question_anew_takes_the_place_of_the_first(
+    a_client: LearnerClient, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    second: list[Segmentation] = []
+
+    def ask_again(stage: str, share: float) -> None:
+        if stage == "first answer" and not thread.is_alive() and not second:
+            thread.start()
+
+    thread = threading.Thread(target=lambda: second.append(a_client.segment(*organ, QUICK)))
+    with pytest.raises(Superseded):
+        a_client.segment(*organ, LONG, "patient", watch=Watch(progress=ask_again))
+    thread.join()
+    np.testing.assert_array_equal(second[0].labels, gated.labels)
+
+
+def test_two_questions_at_a_time_are_both_answered(
+    a_client: LearnerClient, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    answers: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(a_client.suggest(*organ))),
+        threading.Thread(target=lambda: answers.append(a_client.segment(*organ, QUICK).next_slice)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [gated.next_slice] * 2
