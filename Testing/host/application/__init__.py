@@ -1,0 +1,1 @@
+"""The application around a module: slicer.app, slicer.modules, layout, readers and writers."""
