@@ -6,17 +6,19 @@ does not judge whether the slices are well chosen. Array axes are k, j, i.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from .dicom_objects.drawn import read_drawn
+from .dicom_series import is_dicom
 from .errors import InputError
 from .image_file import read_image, read_metadata
 from .oblique import digital_plane
-from .seg_nrrd import Color, segments_in
+from .seg_nrrd import Color, Segment, segments_in
 from .volume import Geometry, volume_from_image
 
 UNKNOWN, BACKGROUND = 0, 255
@@ -80,13 +82,17 @@ def empty_annotation(geometry: Geometry) -> Annotation:
     return Annotation(np.zeros(geometry.shape, np.uint8), geometry)
 
 
-def read_annotation(path: str | Path, geometry: Geometry) -> Annotation:
+def read_annotation(path: str | Path, geometry: Geometry, frame_of_reference: str | None = None) -> Annotation:
     """Read a label file that lies on the image's grid `geometry`; see `annotation_from_labels`.
 
     In a `.seg.nrrd` names and colours are kept, and a segment named "background" counts as 255 whatever its
-    value. Raises InputError, naming the file, where it is unreadable, on another grid, or holds nothing to
-    learn from.
+    value. Slices on which a DICOM segmentation or structure set has something are fully annotated, others unknown;
+    `frame_of_reference` is the DICOM image's, where it is one. Raises InputError, naming the file, where it is
+    unreadable, on another grid, drawn on another image, or holds nothing to learn from.
     """
+    if is_dicom(path):
+        drawn = read_drawn(path, geometry, frame_of_reference)
+        return _annotation(drawn.labels, geometry, drawn.segments)
     metadata = read_metadata(path)
     if "Segment0_ID" in metadata and metadata["components"] != "1":
         raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
@@ -96,12 +102,7 @@ def read_annotation(path: str | Path, geometry: Geometry) -> Annotation:
     try:
         segments = segments_in(metadata)
         labels = as_label_array(volume.array)
-        for segment in segments:
-            if segment.name.lower() == "background":
-                labels[labels == segment.label] = BACKGROUND
-        drawn = [segment for segment in segments if segment.name.lower() != "background"]
-        names = {segment.label: segment.name for segment in drawn}
-        return annotation_from_labels(labels, geometry, names, {segment.label: segment.color for segment in drawn})
+        return _annotation(labels, geometry, mark_background(labels, segments))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -203,6 +204,19 @@ def as_label_array(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f" and not np.array_equal(labels, array):
         raise InputError("labels out of range: some are fractions; a label is a whole number 0...255")
     return labels
+
+
+def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment]) -> Annotation:
+    names = {segment.label: segment.name for segment in segments}
+    return annotation_from_labels(labels, geometry, names, {segment.label: segment.color for segment in segments})
+
+
+def mark_background(labels: np.ndarray, segments: Sequence[Segment]) -> list[Segment]:
+    """Give the voxels of a segment named "background" the label 255, in place; returns the other segments."""
+    for segment in segments:
+        if segment.name.lower() == "background":
+            labels[labels == segment.label] = BACKGROUND
+    return [segment for segment in segments if segment.name.lower() != "background"]
 
 
 def _is_structure(label: int) -> bool:

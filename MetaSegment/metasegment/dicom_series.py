@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .dicom_multiframe import read_multiframe
+from .dicom_stack import Stack, refuse_uneven
 from .errors import InputError
 from .image_file import kept_pixel_type, quiet_itk, read_image, refuse_too_large
 
@@ -21,12 +23,10 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 _DESCRIPTION, _MODALITY = "0008|103e", "0008|0060"
-_POSITION, _ORIENTATION = "0020|0032", "0020|0037"
+_FRAMES, _POSITION, _ORIENTATION = "0028|0008", "0020|0032", "0020|0037"
+_RESCALING = ("0028|1052", "0028|1053")  # intercept, slope
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG"})
-# Scanners round positions to about 0.01 mm; a missing slice changes a distance by 100 %.
-_UNEVEN = 0.1  # of the usual distance between slices
-_TILT = 0.5  # pixels that a slice may be shifted sideways against its neighbour before the grid is sheared
-_SAME_DIRECTION = 1e-3
+_PREAMBLE, _MAGIC = 128, b"DICM"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,43 @@ def read_dicom_folder(folder: str | Path) -> sitk.Image:
     tilted gantry.
     """
     folder = Path(folder)
+    files = series_files(folder)
+    if len(files) == 1:
+        return read_dicom_file(files[0])
+    with quiet_itk():
+        return _read_stack(folder, files)
+
+
+def read_dicom_file(path: str | Path) -> sitk.Image:
+    """Read a DICOM file of many frames; raises InputError as `read_multiframe` does, and for one of a single frame."""
+    try:
+        with quiet_itk():
+            frames = tag_text(str(path), _FRAMES)
+    except RuntimeError:
+        frames = ""  # read_image tells what is wrong
+    return read_multiframe(path) if frames.isdecimal() and int(frames) > 1 else read_image(path)
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Whether a file begins as DICOM files do (PS3.10: DICM after 128 bytes)."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+
+
+def series_files(folder: str | Path) -> tuple[str, ...]:
+    """Files of the one image series in `folder`, in the order of their positions; raises InputError where there is
+    none or more than one (they are listed).
+    """
+    folder = Path(folder)
     with quiet_itk():
         series = _image_series(folder)
-        if len(series) > 1:
-            found = "; ".join(map(str, series))
-            raise InputError(f"{folder} holds {len(series)} DICOM series; give a folder with one of them: {found}")
-        files = series[0].files
-        return read_image(files[0]) if len(files) == 1 else _read_stack(folder, files)
+    if len(series) > 1:
+        found = "; ".join(map(str, series))
+        raise InputError(f"{folder} holds {len(series)} DICOM series; give a folder with one of them: {found}")
+    return series[0].files
 
 
 def _image_series(folder: Path) -> list[_Series]:
@@ -75,13 +105,18 @@ def _image_series(folder: Path) -> list[_Series]:
 
 
 def _describe(files: tuple[str, ...]) -> _Series:
+    description, modality = tag_text(files[0], _DESCRIPTION), tag_text(files[0], _MODALITY)
+    return _Series(files=files, description=description or "no description", modality=modality or "no modality")
+
+
+def tag_text(file: str, key: str) -> str:
+    """Text of a DICOM tag; empty where it is absent."""
     import SimpleITK as sitk
 
     header = sitk.ImageFileReader()
-    header.SetFileName(files[0])
+    header.SetFileName(file)
     header.ReadImageInformation()
-    texts = [header.GetMetaData(key).strip() if header.HasMetaDataKey(key) else "" for key in (_DESCRIPTION, _MODALITY)]
-    return _Series(files=files, description=texts[0] or "no description", modality=texts[1] or "no modality")
+    return str(header.GetMetaData(key)).strip(" \0") if header.HasMetaDataKey(key) else ""
 
 
 def _read_stack(folder: Path, files: tuple[str, ...]) -> sitk.Image:
@@ -99,34 +134,24 @@ def _read_stack(folder: Path, files: tuple[str, ...]) -> sitk.Image:
     reader.MetaDataDictionaryArrayUpdateOn()
     try:
         image = reader.Execute()
+        if _rescaling_varies(reader, len(files)):  # PET: whole numbers on the first slice, fractions on others
+            reader.SetOutputPixelType(sitk.sitkFloat32)
+            image = reader.Execute()
     except (RuntimeError, MemoryError) as error:
         raise InputError(f"{folder}: its slices differ in size, or one is truncated or damaged") from error
-    _refuse_uneven_stack(folder, files, reader, max(image.GetSpacing()[:2]))
+    stack = Stack(
+        names=tuple(Path(file).name for file in files),
+        positions=_numbers(folder, files, reader, _POSITION),
+        orientations=_numbers(folder, files, reader, _ORIENTATION),
+        pixel=max(image.GetSpacing()[:2]),
+    )
+    refuse_uneven(folder, stack)
     return image
 
 
-def _refuse_uneven_stack(folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, pixel: float) -> None:
-    positions = _numbers(folder, files, reader, _POSITION)
-    orientations = _numbers(folder, files, reader, _ORIENTATION)
-    if np.abs(orientations - orientations[0]).max() > _SAME_DIRECTION:
-        raise InputError(f"{folder}: its slices have different orientations; give a folder with one stack of slices")
-    normal = np.cross(orientations[0, :3], orientations[0, 3:])
-    steps = np.diff(positions, axis=0)
-    distances = np.abs(steps @ normal)
-    usual = float(np.median(distances))
-    worst = int(np.abs(distances - usual).argmax())
-    if abs(distances[worst] - usual) > _UNEVEN * usual or usual == 0:
-        names = [Path(file).name for file in files[worst : worst + 2]]
-        kind = "slices are missing" if distances[worst] > usual else "slices are repeated or too close"
-        raise InputError(
-            f"{folder}: {kind}: {distances[worst]:.2f} mm between {names[0]} and {names[1]} (slice "
-            f"{worst + 1} of {len(files)}), {usual:.2f} mm elsewhere; give one image per position"
-        )
-    sideways = np.linalg.norm(steps - np.outer(steps @ normal, normal), axis=1).max()
-    if sideways > _TILT * pixel:
-        raise InputError(
-            f"{folder}: the slices are shifted against each other (tilted gantry); resample the series first"
-        )
+def _rescaling_varies(reader: sitk.ImageSeriesReader, slices: int) -> bool:
+    keys = [key for key in _RESCALING if reader.HasMetaDataKey(0, key)]
+    return any(len({reader.GetMetaData(n, key) for n in range(slices)}) > 1 for key in keys)
 
 
 def _numbers(folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, key: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The header keys by which 3D Slicer keeps names and colours of segments in a .seg.nrrd file, both ways.
+"""The header keys by which 3D Slicer keeps names, colours and terminology of segments in a .seg.nrrd, both ways.
 
 Keys as in Slicer's vtkMRMLSegmentationStorageNode and Docs/developer_guide/modules/segmentations.md. One
 layer only: segments that overlap cannot be expressed in MetaSegment's labels.
@@ -10,23 +10,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import InputError
+from .terminology import TISSUE, Terminology, entry_of, terminology_in
 
 Color = tuple[float, float, float]
 
-# What Slicer gives a segment whose content it does not know (SNOMED CT 85756007).
-_TISSUE = (
-    "Segmentation category and type - 3D Slicer General Anatomy list~SCT^85756007^Tissue~SCT^85756007^Tissue"
-    "~^^~Anatomic codes - DICOM master list~^^~^^"
-)
+_TERMINOLOGY = "TerminologyEntry:"
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One structure of a .seg.nrrd: voxel value, name and colour (red, green, blue, 0...1)."""
+    """One structure: voxel value, name, colour (red, green, blue, 0...1) and what it is in codes."""
 
     label: int
     name: str
     color: Color
+    terminology: Terminology = TISSUE
 
 
 def segments_in(metadata: Mapping[str, str]) -> tuple[Segment, ...]:
@@ -55,7 +53,7 @@ def header_of(segments: tuple[Segment, ...], size: tuple[int, int, int]) -> dict
             "LabelValue": str(segment.label),
             "Layer": "0",
             "Extent": extent,
-            "Tags": f"TerminologyEntry:{_TISSUE}|",
+            "Tags": f"{_TERMINOLOGY}{entry_of(segment.terminology)}|",
         }
         pairs |= {f"Segment{n}_{key}": value for key, value in fields.items()}
     return pairs
@@ -75,4 +73,12 @@ def _parsed(metadata: Mapping[str, str], prefix: str) -> Segment:
         red, green, blue = (float(part) for part in metadata.get(prefix + "Color", "0.5 0.5 0.5").split())
     except ValueError as error:
         raise InputError(f"segment '{name}' has an unreadable label value or colour in its header") from error
-    return Segment(label, name, (red, green, blue))
+    return Segment(label, name, (red, green, blue), _terminology(metadata.get(prefix + "Tags", "")))
+
+
+def _terminology(tags: str) -> Terminology:
+    """From tags as Slicer lists them, `Key:value|Key:value|`."""
+    for tag in tags.split("|"):
+        if tag.startswith(_TERMINOLOGY):
+            return terminology_in(tag.removeprefix(_TERMINOLOGY)) or TISSUE
+    return TISSUE

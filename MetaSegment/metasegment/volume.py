@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .dicom_series import read_dicom_folder
+from .dicom_series import is_dicom, read_dicom_file, read_dicom_folder
 from .errors import InputError
 from .image_file import read_image, write_image
 
@@ -83,7 +83,8 @@ class Volume:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read an image: NRRD, NIfTI, MHA, MHD or a folder with one DICOM series.
+    """Read an image: NRRD, NIfTI, MHA, MHD a folder with one DICOM series, or a DICOM file of many
+    frames.
 
     Integer types are kept (DICOM after rescaling), 64-bit floats become 32-bit. Raises InputError with one
     line for whatever cannot be segmented: besides what `read_voxels` refuses, a constant image and NaN or
@@ -102,7 +103,9 @@ def read_voxels(path: str | Path) -> Volume:
     slices.
     """
     path = Path(path)
-    return volume_from_image(read_dicom_folder(path) if path.is_dir() else read_image(path), path)
+    if path.is_dir():
+        return volume_from_image(read_dicom_folder(path), path)
+    return volume_from_image(read_dicom_file(path) if is_dicom(path) else read_image(path), path)
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:

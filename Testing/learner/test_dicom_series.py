@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
-from metasegment.volume import read_volume
+from metasegment.volume import Volume, read_volume
 
 
 def test_a_dicom_series_is_read_with_its_geometry_and_hounsfield_units(
@@ -109,3 +111,103 @@ def test_a_damaged_dicom_slice_is_refused(a_ct_series: Path, tmp_path: Path, ref
     victim = sorted(tmp_path.iterdir())[5]
     os.truncate(victim, victim.stat().st_size - 9000)
     assert "damaged" in refusal(tmp_path)
+
+
+def _tilted(volume: Volume, pixels: float) -> Volume:
+    """Each slice lies beside the one before, as many pixels as told."""
+    _, j, k = volume.geometry.spacing
+    direction = np.reshape(volume.geometry.direction, (3, 3))
+    direction[:, 2] = direction[:, 2] + direction[:, 1] * pixels * j / k
+    return Volume(volume.array, replace(volume.geometry, direction=tuple(direction.ravel().tolist())))
+
+
+@pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
+@pytest.mark.parametrize("pixels", [0.8, 0.1])
+def test_a_tilted_gantry_is_refused_even_where_it_only_adds_up(
+    textured_volume: Volume,
+    write_series: Callable[..., Path],
+    refusal: Callable[[Path], str],
+    tmp_path: Path,
+    pixels: float,
+) -> None:
+    assert "tilted gantry" in refusal(write_series(tmp_path / "tilted", _tilted(textured_volume, pixels)))
+
+
+@pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
+def test_a_time_series_in_one_folder_is_refused(
+    textured_volume: Volume, write_series: Callable[..., Path], refusal: Callable[[Path], str], tmp_path: Path
+) -> None:
+    folder = write_series(tmp_path / "series", textured_volume)
+    for file in sorted(folder.iterdir()):
+        later = pydicom.dcmread(file)
+        later.SOPInstanceUID = later.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        later.save_as(folder / f"later_{file.name}")
+    message = refusal(folder)
+    assert "slices are repeated" in message
+    assert "give one image per position" in message
+
+
+@pytest.mark.parametrize("order", ["as they are", "reversed", "shuffled"])
+def test_frames_of_one_file_are_put_in_order_by_their_positions(
+    textured_volume: Volume,
+    write_series: Callable[..., Path],
+    write_frames: Callable[..., Path],
+    tmp_path: Path,
+    order: str,
+) -> None:
+    at = list(range(9))
+    if order != "as they are":
+        at = at[::-1] if order == "reversed" else [0, 4, 2, 1, 8, 6, 3, 7, 5]
+    frames = write_frames(tmp_path / "frames", textured_volume, at, intercept=-100)
+    slices = read_volume(write_series(tmp_path / "slices", textured_volume))
+    for path in (frames, frames / "frames.dcm"):
+        found = read_volume(path)
+        assert slices.geometry.difference(found.geometry) is None
+        np.testing.assert_array_equal(found.array, slices.array - 100)
+
+
+@pytest.mark.parametrize("awkward_geometry", ["oblique"], indirect=True)
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ([0, 1, 2, 4, 5], "slices are missing: 8.00 mm between frame 3 and frame 4"),
+        ([0, 1, 1, 2, 3], "slices are repeated or too close: 0.00 mm between frame 2 and frame 3"),
+        ([0, 1, 2, 0, 1, 2], "slices are repeated or too close: 0.00 mm between frame 1 and frame 4"),
+    ],
+    ids=["gap", "repeated", "time series"],
+)
+def test_frames_that_make_no_even_stack_are_refused(
+    textured_volume: Volume,
+    write_frames: Callable[..., Path],
+    refusal: Callable[[Path], str],
+    tmp_path: Path,
+    at: list[int],
+    words: str,
+) -> None:
+    write_frames(tmp_path, textured_volume, at)
+    assert words in refusal(tmp_path / "frames.dcm")
+
+
+def test_a_file_of_frames_without_positions_is_refused(
+    textured_volume: Volume, write_frames: Callable[..., Path], refusal: Callable[[Path], str], tmp_path: Path
+) -> None:
+    file = write_frames(tmp_path, textured_volume, range(9)) / "frames.dcm"
+    header = pydicom.dcmread(file)
+    del header.PerFrameFunctionalGroupsSequence[4].PlanePositionSequence
+    header.save_as(file)
+    assert "no position and orientation" in refusal(file)
+
+
+@pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
+@pytest.mark.parametrize("first", [1.0, 0.25])
+def test_each_slice_is_rescaled_by_its_own_slope(
+    textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path, first: float
+) -> None:
+    folder = write_series(tmp_path, textured_volume)
+    slopes = first + 0.125 * np.arange(9)
+    for k, slope in enumerate(slopes):
+        file = folder / f"{9 - k:04d}.dcm"
+        header = pydicom.dcmread(file)
+        header.RescaleSlope = str(slope)
+        header.save_as(file)
+    np.testing.assert_allclose(read_volume(folder).array, textured_volume.array * slopes[:, None, None], rtol=1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..annotation import Annotation, read_annotation
+from ..dicom_objects.source import frame_of_reference_in
 from ..engine import Engine, choose_device
 from ..errors import InputError
 from ..image_file import refuse_unknown_suffix
@@ -28,7 +29,8 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "annotation",
         metavar="ANNOTATION",
         type=Path,
-        help="label file on the same grid: 0 unknown, 1…254 structures, 255 known background",
+        help="label file on the same grid: 0 unknown, 1…254 structures, 255 known background; or a DICOM SEG or "
+        "RTSTRUCT of the image, each slice that it has something on being fully annotated",
     )
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
@@ -41,7 +43,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     volume = read_volume(options.image)
-    return volume, read_annotation(options.annotation, volume.geometry)
+    frame = frame_of_reference_in(options.image) if options.image.is_dir() else None
+    return volume, read_annotation(options.annotation, volume.geometry, frame)
 
 
 def make_segmenter(options: argparse.Namespace) -> Segmenter:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..export.mesh import smooth_surface
+from ..lattice import bounding_box
 from ..seg_nrrd import Color
 from .vtk_child import NoDrawing, draw_in_child
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 _FRONT, _BACK = 20.0, 160.0  # degrees the camera turns around the patient, seen from the front
 _RAISED = 12.0  # degrees of the camera above the horizon
-_SMOOTHING_STEPS = 30
-_PASS_BAND = 0.01  # of the surface's spatial frequencies: the staircase of the voxels goes, the organ's form stays
 _SAMPLES = 8  # per pixel
 _FINEST = 192  # voxels along an axis: after smoothing, a view of 500 pixels shows no more
 
@@ -45,13 +45,13 @@ def render_surfaces(
         raise NoDrawing("no structure has a voxel")
     if importlib.util.find_spec("vtkmodules") is None:
         raise NoDrawing("VTK is not installed (pip install vtk)")
-    box = labels[_box(labels > 0)]
-    strides = [-(-n // _FINEST) for n in box.shape]
+    window = labels[bounding_box(labels > 0)]
+    strides = [-(-n // _FINEST) for n in window.shape]
     with tempfile.TemporaryDirectory(prefix="metasegment-") as folder:
         scene, views = Path(folder) / "scene.npz", Path(folder) / "views.npy"
         np.savez(
             scene,
-            labels=box[tuple(slice(None, None, stride) for stride in strides)],
+            labels=window[tuple(slice(None, None, stride) for stride in strides)],
             spacing=np.multiply(spacing, strides),
             drawn=drawn,
             colors=[colors[label] for label in drawn],
@@ -106,32 +106,11 @@ def _aim(renderer: vtkRenderer, turn: float) -> None:
 
 def _actor(mask: np.ndarray, spacing: Sequence[float], color: Sequence[float]) -> vtkActor:
     """The smoothed surface of a mask (k, j, i) as a coloured thing in LPS mm."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkWindowedSincPolyDataFilter
-    from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
     from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
-    box = _box(mask)
-    closed = np.pad(mask[box].astype(np.uint8), 1)  # an open end would not be smoothed
-    image = vtkImageData()
-    image.SetDimensions(*closed.shape[::-1])
-    image.SetSpacing(*spacing[::-1])
-    image.SetOrigin(*((span.start - 1) * step for span, step in zip(box[::-1], spacing[::-1], strict=True)))
-    image.GetPointData().SetScalars(numpy_to_vtk(closed.ravel(), deep=True))
-    edges = vtkDiscreteFlyingEdges3D()
-    edges.SetInputData(image)
-    edges.ComputeNormalsOff()  # those of the staircase
-    edges.SetValue(0, 1)
-    smooth = vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(edges.GetOutputPort())
-    smooth.SetNumberOfIterations(_SMOOTHING_STEPS)
-    smooth.SetPassBand(_PASS_BAND)
-    smooth.BoundarySmoothingOff()
-    smooth.FeatureEdgeSmoothingOff()
-    smooth.NormalizeCoordinatesOn()
     normals = vtkPolyDataNormals()
-    normals.SetInputConnection(smooth.GetOutputPort())
+    normals.SetInputData(smooth_surface(mask, np.diag([*spacing[::-1], 1.0])))
     normals.SplittingOff()
     mapper = vtkPolyDataMapper()
     mapper.SetInputConnection(normals.GetOutputPort())
@@ -144,12 +123,6 @@ def _actor(mask: np.ndarray, spacing: Sequence[float], color: Sequence[float]) -
     shine.SetSpecular(0.25)
     shine.SetSpecularPower(25)
     return actor
-
-
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest window (k, j, i) that holds all of a mask."""
-    inside = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in inside)
 
 
 def _main(scene: str, views: str) -> None:

@@ -1,0 +1,37 @@
+"""Label maps on the image's grid, and Slicer's .seg.nrrd with names, colours and terminology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..image_file import write_image
+from ..seg_nrrd import Color, header_of
+from ..volume import Geometry, Volume, image_from_volume
+from .structures import Structures, structures_from_labels
+
+
+def write_segmentation(
+    labels: np.ndarray,
+    geometry: Geometry,
+    path: str | Path,
+    names: Mapping[int, str] | None = None,
+    colors: Mapping[int, Color] | None = None,
+) -> None:
+    """Write labels uint8 (k, j, i), 0 = background, to `.nii.gz`, `.nii`, `.nrrd`, `.mha` or `.seg.nrrd`.
+
+    A `.seg.nrrd` gets a segment for each label that has voxels or a name; those without name or colour get
+    `default_name` and `default_color`. All or nothing; raises InputError where the file cannot be written.
+    """
+    write_label_map(structures_from_labels(labels, geometry, names, colors), path)
+
+
+def write_label_map(structures: Structures, path: str | Path) -> None:
+    """What `write_segmentation` does, for structures that know their names, colours and codes."""
+    image = image_from_volume(Volume(structures.labels, structures.geometry))
+    if Path(path).name.lower().endswith(".seg.nrrd"):
+        for key, value in header_of(structures.segments, structures.geometry.size).items():
+            image.SetMetaData(key, value)
+    write_image(image, path)

@@ -1,0 +1,119 @@
+"""A finished segmentation with what its structures are called: made from labels, or read from any file that holds one.
+
+Array axes are k, j, i.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import BACKGROUND, as_label_array, mark_background
+from ..dicom_objects.drawn import read_drawn
+from ..dicom_series import is_dicom
+from ..errors import InputError
+from ..image_file import read_image, read_metadata
+from ..lattice import moved_to_grid
+from ..seg_nrrd import Color, Segment, segments_in
+from ..terminology import terminology_of
+from ..volume import Geometry, volume_from_image
+
+_GOLDEN_RATIO = 0.618034  # steps of it spread hues so that no two of the first dozen look alike
+
+
+@dataclass(frozen=True, eq=False)
+class Structures:
+    """Labels uint8 (k, j, i), 0 = background, and one segment for each label that has voxels or a name."""
+
+    labels: np.ndarray
+    geometry: Geometry
+    segments: tuple[Segment, ...]
+
+    def drawn(self) -> tuple[Segment, ...]:
+        """The segments that have voxels; raises InputError where none has."""
+        present = present_labels(self.labels)
+        found = tuple(segment for segment in self.segments if segment.label in present)
+        if not found:
+            raise InputError("the segmentation is empty: it has no voxel of a structure")
+        return found
+
+
+def structures_from_labels(
+    labels: np.ndarray,
+    geometry: Geometry,
+    names: Mapping[int, str] | None = None,
+    colors: Mapping[int, Color] | None = None,
+) -> Structures:
+    """Name labels uint8 (k, j, i); those without name or colour get the default ones, codes come from the names."""
+    names, colors = names or {}, colors or {}
+    found = sorted({*present_labels(labels), *names} - {0})
+    return Structures(labels, geometry, tuple(_segment(label, names, colors) for label in found))
+
+
+def read_structures(
+    path: str | Path, grid: Geometry | None = None, frame_of_reference: str | None = None
+) -> Structures:
+    """Read a label map, `.seg.nrrd`, DICOM segmentation or structure set; onto `grid` where one is given.
+
+    Labels are numbered as in annotations: 1...254 are structures, 255 counts as background, and so does a segment
+    of that name. Raises InputError, naming
+    the file, where it is unreadable, empty, has overlapping segments or does not lie on the grid's voxels.
+    """
+    if is_dicom(path):
+        drawn = read_drawn(path, grid, frame_of_reference)
+        return Structures(_without_background(drawn.labels), drawn.geometry, drawn.segments)
+    found = _from_label_file(path)
+    if grid is None:
+        return found
+    try:
+        return Structures(moved_to_grid(found.labels, found.geometry, grid), grid, found.segments)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def default_name(label: int) -> str:
+    """Name of a structure that the user has not named."""
+    return f"Structure {label}"
+
+
+def default_color(label: int) -> Color:
+    """Red, green, blue (0...1) of a structure without a colour: bright, unlike that of labels nearby."""
+    return colorsys.hsv_to_rgb((label * _GOLDEN_RATIO) % 1, 0.65, 0.95)
+
+
+def present_labels(labels: np.ndarray) -> tuple[int, ...]:
+    """Labels that have voxels, 0 included, sorted."""
+    counts = np.zeros(256, np.int64)
+    for plane in labels:  # counting the whole volume at once would copy it to 64 bits
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return tuple(np.flatnonzero(counts).tolist())
+
+
+def _from_label_file(path: str | Path) -> Structures:
+    metadata = read_metadata(path)
+    if "Segment0_ID" in metadata and metadata["components"] != "1":
+        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
+    volume = volume_from_image(read_image(path), path)
+    try:
+        labels = as_label_array(volume.array)
+        segments = mark_background(labels, segments_in(metadata))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    labels = _without_background(labels)
+    named = {segment.label: segment for segment in segments if segment.label != BACKGROUND}
+    found = sorted({*present_labels(labels), *named} - {0})
+    return Structures(labels, volume.geometry, tuple(named.get(label, _segment(label, {}, {})) for label in found))
+
+
+def _segment(label: int, names: Mapping[int, str], colors: Mapping[int, Color]) -> Segment:
+    name = names.get(label, default_name(label))
+    return Segment(label, name, colors.get(label, default_color(label)), terminology_of(name))
+
+
+def _without_background(labels: np.ndarray) -> np.ndarray:
+    labels[labels == BACKGROUND] = 0
+    return labels
