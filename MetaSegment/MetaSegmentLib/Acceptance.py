@@ -26,6 +26,14 @@ class Accepted:
     written: tuple[str, ...]
     missing: tuple[str, ...]
 
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        text = _("Accepted: {names}. Undo takes it back.").format(names=", ".join(self.written))
+        if self.missing:
+            text += " " + _("Not accepted, as the segment is gone: {names}.").format(names=", ".join(self.missing))
+        return text
+
 
 class Acceptance:
     """Accepts previews into the segmentation that a segment editor node edits. Example::

@@ -23,7 +23,7 @@ class NextSliceView:
         views = NextSliceView(volumeNode)
         if reason := views.tiltedReason():   # a sentence for the user: strokes there would cross the volume's slices
             views.align()
-        views.jumpTo((1, 80))                # one view shows the plane, all are centred on it
+        views.jumpTo((1, 80))                # one view shows the plane, the others cut through its middle
         slices.setShownPlanes(views.shownPlanes())
     """
 
@@ -31,7 +31,7 @@ class NextSliceView:
         self._volumeNode = volumeNode
 
     def jumpTo(self, plane: Plane) -> None:
-        """Show a plane in the views that lie in its direction, and centre all views on the volume there.
+        """Show a plane in the views that lie in its direction; the others cut through its middle. No view is panned.
 
         Turns the views into the volume's planes first if none of them lies in that direction.
         """
@@ -39,7 +39,7 @@ class NextSliceView:
         if plane[0] not in [shown[0] for shown in self.shownPlanes()]:
             self.align()
         for view in self._views():
-            view.JumpSliceByCentering(*grid.centerOf(plane))
+            view.JumpSliceByOffsetting(*grid.centerOf(plane))
 
     def align(self) -> None:
         """Turn each view into the plane of the volume that is closest to what it shows."""

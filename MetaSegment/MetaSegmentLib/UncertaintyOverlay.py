@@ -12,8 +12,8 @@ from .VolumeGrid import VolumeGrid
 
 #: Slicer's own table from black over red and yellow to white.
 _COLORS = "vtkMRMLColorTableNodeIron"
-#: Below this a voxel counts as sure and stays uncovered.
-_VISIBLE_FROM = 0.1
+#: Below this a voxel counts as sure and stays uncovered: it belongs to its structure, or not, at odds of 6 to 1.
+_VISIBLE_FROM = 0.3
 
 
 class UncertaintyOverlay:

@@ -59,6 +59,7 @@ def build_world(folder: Path) -> World:
     application.SetViewLogics(vtk.vtkCollection())
     slicer.mrmlScene = scene
     logics = {name: _logic(name, kind, scene, application, folder) for name, kind in _LOGICS.items()}
+    application.SetModuleLogic("Colors", colours)  # loaded volumes get their grey from it
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     return World(scene, application, logics, (remote, manager))
 

@@ -15,7 +15,7 @@ from . import connections
 from .pythonqt import property_names
 from .standin import REGISTRY
 
-_LAYOUT_ONLY = {"leftMargin", "topMargin", "rightMargin", "bottomMargin", "margin"}
+_OF_THE_LOADER = {"leftMargin", "topMargin", "rightMargin", "bottomMargin", "margin", "buddy"}  # by QUiLoader
 
 
 class UiLoader(QtUiTools.QUiLoader):
@@ -56,7 +56,7 @@ def _unknown(widget: ElementTree.Element) -> list[str]:
     kind = REGISTRY.get(class_name) or getattr(QtWidgets, class_name, None)
     if kind is None:
         return [f"unknown widget class '{class_name}'"]
-    known = property_names(kind) | _LAYOUT_ONLY
+    known = property_names(kind) | _OF_THE_LOADER
     return [
         f"{class_name} '{widget.get('name')}' has no property '{each.get('name')}'"
         for each in widget.findall("property")

@@ -1,0 +1,65 @@
+"""Section 5 of the panel: saving the scene and exporting the segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .SegmentExport import SegmentExport
+from .Workflow import Workflow
+
+
+class KeepPanel:
+    """Save and export. Example::
+
+    panel = KeepPanel(ui, workflow)
+    panel.update()                       # whenever the workflow changed
+    """
+
+    def __init__(self, ui: SimpleNamespace, workflow: Workflow) -> None:
+        self._ui = ui
+        self._workflow = workflow
+        self._menu = qt.QMenu(ui.exportButton)
+        for text, action in (
+            (_("Segmentation (.seg.nrrd)…"), self._toSegmentation),
+            (_("Label map (.nii.gz)…"), self._toLabelMap),
+            (_("Surfaces (STL)…"), self._toSurfaces),
+        ):
+            self._menu.addAction(text).connect("triggered()", action)
+        ui.exportButton.setMenu(self._menu)
+        ui.saveButton.connect("clicked()", self._onSave)
+
+    def update(self) -> None:
+        """Show what is true now."""
+        self._ui.exportButton.enabled = self._workflow.session is not None
+
+    def _onSave(self) -> None:
+        slicer.util.openSaveDataDialog()
+
+    def _toSegmentation(self) -> None:
+        self._write(_file(_("Segmentation (*.seg.nrrd)"), ".seg.nrrd"), SegmentExport.toSegmentation)
+
+    def _toLabelMap(self) -> None:
+        self._write(_file(_("Label map (*.nii.gz *.nrrd)"), ".nii.gz"), SegmentExport.toLabelMap)
+
+    def _toSurfaces(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for one STL file a structure"))
+        self._write(folder, SegmentExport.toSurfaces)
+
+    def _write(self, path: str, write: Callable[[SegmentExport, str], None]) -> None:
+        session = self._workflow.session
+        if not (path and session):
+            return
+        with slicer.util.tryWithErrorDisplay(_("The segments could not be exported."), waitCursor=True):
+            write(SegmentExport(session.volumeNode, session.segmentationNode), path)
+            self._workflow.say(_("Exported to {path}").format(path=path))
+
+
+def _file(kinds: str, suffix: str) -> str:
+    """The file that the user names, with a suffix; empty where the dialog was cancelled."""
+    path = qt.QFileDialog.getSaveFileName(None, _("Export segments"), "", kinds)
+    return path if not path or "." in path.rsplit("/", 1)[-1] else path + suffix

@@ -1,0 +1,140 @@
+"""Asks the learner in a worker thread and tells the answers on the GUI thread. Touches neither MRML nor widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Protocol
+
+import numpy as np
+
+from metasegment.client import Connection, Learner
+from metasegment.segmentation import NextSlice, Region, Segmentation
+from metasegment.watch import Watch
+
+from .Background import Background, Task
+from .LearnerChoice import LearnerChoice
+from .Question import Question
+
+
+class LearnerListener(Protocol):
+    """Hears of one question, on the GUI thread. After `onAnswer` or `onFailure` comes nothing more."""
+
+    def onProgress(self, stage: str, share: float) -> None:
+        """A stage in words and the share of it that is done, 0…1."""
+
+    def onFirstAnswer(self, labels: np.ndarray, region: Region) -> None:
+        """Labels uint8 (k, j, i) of the whole volume, 0 outside `region`; the answer follows."""
+
+    def onAnswer(self, answer: Segmentation) -> None:
+        """The answer."""
+
+    def onFailure(self, error: Exception) -> None:
+        """LearnerError or InputError with a sentence for the user, or Cancelled; anything else is a defect."""
+
+
+class LearnerConnection:
+    """One learner, kept until another is chosen, and one question at a time. Example::
+
+        connection = LearnerConnection(settings.learnerChoice)
+        connection.segment(question, listener)         # returns at once
+        connection.segment(newer, listener)            # nothing more is heard of the one before
+        connection.cancel()
+        connection.close()                             # ends the local learner's process
+
+    `choose` is asked before each question; `open` makes the learner that was chosen.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[], LearnerChoice],
+        open: Callable[[LearnerChoice], Learner] = lambda choice: choice.open(),
+        background: Background | None = None,
+    ) -> None:
+        self._choose = choose
+        self._open = open
+        self._background = background or Background()
+        self._learner: Learner | None = None
+        self._choice: LearnerChoice | None = None
+        self._task: Task | None = None
+
+    @property
+    def isBusy(self) -> bool:
+        """Whether a question is being answered."""
+        return self._task is not None
+
+    def segment(self, question: Question, listener: LearnerListener) -> None:
+        """Ask for the structures of a volume; raises LearnerError where the choice of learner is impossible."""
+        learner = self._chosenLearner()
+
+        def work(task: Task) -> Segmentation:
+            def show(labels: np.ndarray) -> None:
+                region = boxOf(labels)
+                task.tell(lambda: listener.onFirstAnswer(labels, region))
+
+            def progress(stage: str, share: float) -> None:
+                task.tell(lambda: listener.onProgress(stage, share))
+
+            watch = Watch(progress, lambda: task.isAbandoned)
+            return learner.segment(question.volume, question.annotation, question.budget, watch=watch, preview=show)
+
+        self._ask(work, listener.onAnswer, listener.onFailure)
+
+    def suggest(
+        self, question: Question, done: Callable[[NextSlice | None], None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Ask for the slice most worth annotating; raises as `segment` does."""
+        learner = self._chosenLearner()
+
+        def work(task: Task) -> NextSlice | None:
+            return learner.suggest(question.volume, question.annotation, Watch(cancelled=lambda: task.isAbandoned))
+
+        self._ask(work, done, failed)
+
+    def test(self, done: Callable[[Connection], None], failed: Callable[[Exception], None]) -> None:
+        """Ask whether the learner can be used; a question under way goes on. Sends nothing of any patient."""
+        learner = self._chosenLearner()
+        self._background.start(lambda task: learner.test_connection(), done, failed)
+
+    def cancel(self) -> None:
+        """Give up the question; the listener hears nothing more."""
+        if self._task:
+            self._task.abandon()
+        self._task = None
+
+    def close(self) -> None:
+        """Give up everything; the local learner's process ends. What is asked later begins anew."""
+        self.cancel()
+        self._background.stop()
+        if self._learner:
+            self._learner.close()
+        self._learner = self._choice = None
+
+    def _ask(self, work: Callable, done: Callable, failed: Callable[[Exception], None]) -> None:
+        def ended(tell: Callable) -> Callable:
+            def end(outcome: object) -> None:
+                self._task = None
+                tell(outcome)
+
+            return end
+
+        self.cancel()
+        self._task = self._background.start(work, ended(done), ended(failed))
+
+    def _chosenLearner(self) -> Learner:
+        choice = self._choose()
+        if self._learner is None or choice != self._choice:
+            before, self._learner = self._learner, self._open(choice)
+            self._choice = choice
+            if before:  # ending a process may take two seconds
+                Thread(target=before.close, name="MetaSegment farewell", daemon=True).start()
+        return self._learner
+
+
+def boxOf(labels: np.ndarray) -> Region:
+    """The smallest box (k, j, i) with all labels that are not 0; one voxel where there are none."""
+    box = []
+    for axis in range(3):
+        used = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1))
+    return box[0], box[1], box[2]

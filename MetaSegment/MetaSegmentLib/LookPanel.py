@@ -1,0 +1,65 @@
+"""Section 4 of the panel: what was found, how it is drawn, where to draw next, and whether it is accepted."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import slicer
+from slicer.i18n import tr as _
+
+from metasegment.segmentation import Segmentation
+
+from .Plausibility import warningsOf
+from .ResultTable import ResultTable
+from .Status import Activity
+from .Workflow import Workflow
+
+
+class LookPanel:
+    """The result, its look, and what becomes of it. Example::
+
+    panel = LookPanel(ui, workflow)
+    panel.update()                       # whenever the workflow changed
+    """
+
+    def __init__(self, ui: SimpleNamespace, workflow: Workflow) -> None:
+        self._ui = ui
+        self._workflow = workflow
+        self._table = ResultTable(ui.resultTable)
+        self._shown: Segmentation | None = None
+        self._show(None)
+        ui.nextSliceButton.connect("clicked()", workflow.nextSlice)
+        ui.acceptButton.connect("clicked()", self.accept)
+        ui.discardButton.connect("clicked()", workflow.discard)
+        ui.surfacesBox.connect("clicked(bool)", self._onSurfaces)
+
+    def update(self) -> None:
+        """Show what is true now."""
+        ui, workflow = self._ui, self._workflow
+        for button in (ui.acceptButton, ui.discardButton):
+            button.enabled = workflow.isPreviewing
+        ui.nextSliceButton.enabled = bool(workflow.session and workflow.session.slices.entries()) and (
+            workflow.activity is not Activity.SEGMENTING
+        )
+        if workflow.answer is not self._shown:
+            self._show(workflow.answer)
+
+    def accept(self) -> None:
+        """Write the preview into the segments, undoable in the segment editor."""
+        editor = self._ui.segmentEditor
+        self._workflow.accept(editor.mrmlSegmentEditorNode(), editor.saveStateForUndo)
+
+    def _show(self, answer: Segmentation | None) -> None:
+        self._shown = answer
+        warnings = warningsOf(answer) if answer else {}
+        names = {structure.label: structure.name for structure in answer.structures} if answer else {}
+        self._table.show(answer, self._workflow.colors, warnings)
+        lines = [
+            _("{structure}: {warning}").format(structure=names[label], warning=text) for label, text in warnings.items()
+        ]
+        self._ui.warningLabel.text = "\n".join(lines)
+        self._ui.warningLabel.visible = bool(lines)
+
+    def _onSurfaces(self, checked: bool) -> None:
+        if checked and self._workflow.answer and slicer.app.layoutManager():
+            slicer.app.layoutManager().resetThreeDViews()

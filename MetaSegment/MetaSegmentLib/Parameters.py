@@ -1,0 +1,30 @@
+"""What the panel keeps in the scene, saved and loaded with it. Settings of the user's computer are elsewhere."""
+
+from typing import Annotated
+
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+from metasegment.segmentation import Budget
+
+from .Preview import DEFAULT_FILL, DEFAULT_OPACITY
+
+
+@parameterNodeWrapper
+class Parameters:
+    """Typed access to the module's parameter node. Example::
+
+    parameters = Parameters(logic.getParameterNode())
+    parameters.volume = volumeNode
+    parameters.connectGui(ui)                  # widgets whose dynamic property SlicerParameterName names one
+    """
+
+    volume: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    automatic: bool = False  #: update after each finished slice
+    seconds: Annotated[float, WithinRange(1, 120)] = Budget().seconds  #: that adapting may take
+    visible: bool = True  #: of the preview, as the following
+    surfaces: bool = False
+    uncertainty: bool = False
+    opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
+    fill: Annotated[float, WithinRange(0, 1)] = DEFAULT_FILL

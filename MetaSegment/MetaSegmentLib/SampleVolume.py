@@ -1,0 +1,31 @@
+"""The tutorial's volume: one of Slicer's own samples, also listed under this module's name in Sample Data."""
+
+from __future__ import annotations
+
+import slicer
+
+_NAME = "CTLiver"
+_SHA256 = "e16eae0ae6fefa858c5c11e58f0f1bb81834d81b7102e021571056324ef6f37e"
+_URI = f"https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/{_SHA256}"
+
+
+def registerSample(thumbnail: str) -> None:
+    """List the volume in the Sample Data module; `thumbnail` is a picture file. Downloads nothing."""
+    import SampleData
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="MetaSegment",
+        sampleName="MetaSegmentCTLiver",
+        thumbnailFileName=thumbnail,
+        uris=_URI,
+        fileNames=f"{_NAME}.nrrd",  # as Slicer itself calls it: people who have it download nothing
+        checksums=f"SHA256:{_SHA256}",
+        nodeNames=_NAME,
+    )
+
+
+def loadSample() -> slicer.vtkMRMLScalarVolumeNode:
+    """Download (once) and load the volume; raises where that fails."""
+    import SampleData
+
+    return SampleData.downloadSample(_NAME)

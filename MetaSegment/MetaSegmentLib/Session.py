@@ -1,0 +1,116 @@
+"""The work on one volume and one segmentation: from the user's slices to a question, from an answer to the segments.
+
+Knows neither widgets nor how the learner is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from metasegment.segmentation import Budget
+from metasegment.volume import Volume
+
+from .Acceptance import Acceptance, Accepted
+from .AnnotatedSlices import AnnotatedSlices
+from .NextSliceView import NextSliceView
+from .Preview import Preview
+from .Question import Question
+from .SceneBridge import SceneBridge
+from .SegmentRole import segmentsOf
+from .SequenceFrame import frameOf
+
+
+class Session(VTKObservationMixin):
+    """One volume and one segmentation at work. Example::
+
+        session = Session(volumeNode, segmentationNode, onSlices=updateTable, onMoved=startAnew)
+        question = session.question(Budget())
+        session.preview.show(answer.labels, answer.map.region, question.segmentIDs)
+        session.accept(editorNode, saveStateForUndo)
+        session.release()
+
+    `onSlices` is called when the list of slices or the name of a structure has changed, `onMoved` when the volume's
+    voxels, frame or place have, so that answers no longer fit. Raises InputError with a reason for the user where the
+    nodes cannot be used.
+    """
+
+    def __init__(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        onSlices: Callable[[], None] = lambda: None,
+        onMoved: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.volumeNode = volumeNode
+        self.segmentationNode = segmentationNode
+        self.views = NextSliceView(volumeNode)
+        self.preview = Preview(volumeNode, segmentationNode)
+        self._bridge = SceneBridge(volumeNode, segmentationNode)
+        self.slices = AnnotatedSlices(volumeNode, segmentationNode, onSlices)
+        self._volume: Volume | None = None
+        self._content = self._contentNow()
+        self._names = self._namesNow()
+        self._onSlices = onSlices
+        self._onMoved = onMoved
+        for event in (volumeNode.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):
+            self.addObserver(volumeNode, event, self._onChanged)
+        self.addObserver(segmentationNode, slicer.vtkSegmentation.SegmentModified, self._onSegmentModified)
+        for node in (volumeNode, segmentationNode):
+            self.addObserver(node, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onChanged)
+
+    def release(self) -> None:
+        """Stop listening and take the preview away; what is listed stays in the scene."""
+        self.removeObservers()
+        self.slices.release()
+        self.preview.remove()
+
+    def question(self, budget: Budget) -> Question:
+        """What the finished slices ask. Raises InputError with a reason for the user.
+
+        The same volume is the same object as long as its voxels are: the learner then need not be sent it again.
+        """
+        if self._volume is None:
+            self._volume = self._bridge.volume()
+        bridged = self._bridge.annotation(self.slices.entries())
+        return Question(self._volume, bridged.annotation, bridged.segmentIDs, budget)
+
+    def accept(self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object]) -> Accepted:
+        """Write the preview into the segments, as one step of undo, and take it away; raises InputError."""
+        with self.slices.paused():
+            accepted = Acceptance(editorNode, saveStateForUndo).accept(self.preview.node)
+        self.preview.remove()
+        return accepted
+
+    def _onSegmentModified(self, caller: object, event: str) -> None:
+        if self._namesNow() != self._names:
+            self._names = self._namesNow()
+            self._onSlices()
+
+    def _namesNow(self) -> list[str]:
+        return [segment.GetName() for _key, segment in segmentsOf(self.segmentationNode)]
+
+    def _onChanged(self, caller: object, event: str) -> None:
+        content = self._contentNow()
+        if content != self._content:
+            self._content = content
+            self._volume = None
+            self._onMoved()
+
+    def _contentNow(self) -> tuple[object, ...]:
+        """Changes with the voxels, the frame of a sequence and the place of either node."""
+        image = self.volumeNode.GetImageData()
+        return (
+            image and image.GetMTime(),
+            frameOf(self.volumeNode),
+            *(_transformOf(node) for node in (self.volumeNode, self.segmentationNode)),
+        )
+
+
+def _transformOf(node: slicer.vtkMRMLTransformableNode) -> tuple[object, ...]:
+    transform = node.GetParentTransformNode()
+    return (transform.GetID(), transform.GetTransformToWorldMTime()) if transform else ()

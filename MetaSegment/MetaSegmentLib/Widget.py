@@ -1,0 +1,211 @@
+"""The panel: makes its parts, ties them together, and follows the scene. What the buttons do is in Workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import qt
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from .Background import Background
+from .Consent import Consent
+from .Installer import Installer
+from .KeepPanel import KeepPanel
+from .LearnerConnection import LearnerConnection
+from .LearnerPanel import LearnerPanel
+from .LookPanel import LookPanel
+from .Parameters import Parameters
+from .SegmentationOf import belongsTo, segmentationOf
+from .SegmentPanel import SegmentPanel
+from .Shortcuts import Shortcuts
+from .SlicesPanel import SlicesPanel
+from .UserSettings import UserSettings
+from .ViewWatch import ViewWatch
+from .VolumeGrid import Plane
+from .VolumePanel import VolumePanel
+from .Workflow import Workflow
+
+_EDITOR_TAG = "MetaSegment.SegmentEditor"
+#: The effects that draw and correct; the Segment Editor module has the others.
+_EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Threshold", "Scissors", "Islands", "Smoothing")
+
+
+class Part(Protocol):
+    """A section of the panel."""
+
+    def update(self) -> None:
+        """Show what is true now."""
+
+
+class Widget(VTKObservationMixin):
+    """The parts of the panel and the scene that they show. Example::
+
+    widget = Widget(ui, makeParameters=lambda: Parameters(logic.getParameterNode()))
+    widget.enter(); widget.exit()
+    widget.close()                       # before the panel goes away
+    """
+
+    def __init__(self, ui: SimpleNamespace, makeParameters: Callable[[], Parameters]) -> None:
+        super().__init__()
+        self.ui = ui
+        self._makeParameters = makeParameters
+        self._parameters: Any = None  # Parameters, with what the decorator adds to it
+        self._guiTag: object = None
+        self._volume: slicer.vtkMRMLScalarVolumeNode | None = None
+        self.settings = UserSettings()
+        self._background = Background()
+        self.connection = LearnerConnection(self.settings.choice, background=self._background)
+        self.workflow = Workflow(
+            self.connection,
+            mayUpload=Consent(self.settings).ask,
+            onChanged=self._update,
+            onJumped=self._onJumped,
+            later=lambda do: qt.QTimer.singleShot(0, do),
+        )
+        self._watch = ViewWatch(slicer.mrmlScene, self._onViewsChanged)
+        self.slices = SlicesPanel(ui, self.workflow, self._watch)
+        self.look = LookPanel(ui, self.workflow)
+        self.learner = LearnerPanel(ui, self.settings, self.connection, Installer(self._background))
+        self._panels: list[Part] = [
+            VolumePanel(ui, self.workflow),
+            self.slices,
+            SegmentPanel(ui, self.workflow),
+            self.look,
+            KeepPanel(ui, self.workflow),
+        ]
+        ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
+        self._shortcuts = Shortcuts(
+            {
+                "Ctrl+Return": ui.segmentButton,
+                "Ctrl+.": ui.cancelButton,
+                "Ctrl+Shift+N": ui.nextSliceButton,
+                "Ctrl+Shift+Return": ui.acceptButton,
+                "Ctrl+Shift+Backspace": ui.discardButton,
+            }
+        )
+        self._followScene()
+        self._begin()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        if self._parameters is None:
+            self._begin()
+        self._chooseFirstVolume()
+        self._onParameters()  # what was wrong with the volume may have been put right in another module
+        self._watch.refresh()
+        self._onViewsChanged()
+        self.learner.update()
+        self.ui.segmentEditor.setupViewObservations()
+        self.ui.segmentEditor.installKeyboardShortcuts()
+        self._shortcuts.install()
+
+    def exit(self) -> None:
+        """Another module is shown: keys and mouse are its own; the learner goes on."""
+        self._shortcuts.uninstall()
+        self.ui.segmentEditor.setActiveEffectByName("")
+        self.ui.segmentEditor.uninstallKeyboardShortcuts()
+        self.ui.segmentEditor.removeViewObservations()
+
+    def close(self) -> None:
+        """The panel goes away: nothing of it may run or listen any more."""
+        self.exit()
+        self._watch.release()
+        self._end()
+        self.removeObservers()
+        self.connection.close()
+        self._background.stop()
+
+    # the scene
+
+    def _followScene(self) -> None:
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._onStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self._onSceneReplaced)
+        self.addObserver(scene, scene.EndImportEvent, self._onSceneReplaced)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
+
+    def _onStartClose(self, caller: object, event: str) -> None:
+        self._end()
+
+    def _onSceneReplaced(self, caller: object, event: str) -> None:
+        self._end()
+        self._begin()
+
+    def _onNodeRemoved(self, caller: object, event: str) -> None:
+        session = self.workflow.session
+        if session and not (session.volumeNode.GetScene() and session.segmentationNode.GetScene()):
+            self._onParameters()
+
+    def _begin(self) -> None:
+        """Take up the parameters that the scene holds now."""
+        scene = slicer.mrmlScene
+        editorNode = scene.GetSingletonNode(_EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+        if editorNode is None:
+            editorNode = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            editorNode.UnRegister(None)
+            editorNode.SetSingletonTag(_EDITOR_TAG)
+            editorNode = scene.AddNode(editorNode)
+        self.ui.segmentEditor.setMRMLSegmentEditorNode(editorNode)
+        self._parameters = self._makeParameters()
+        self._guiTag = self._parameters.connectGui(self.ui)
+        self.addObserver(self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+        self._watch.refresh()
+        self._onParameters()
+
+    def _end(self) -> None:
+        """Let go of the scene's nodes."""
+        if self._parameters is None:
+            return
+        parameters, self._parameters = self._parameters, None
+        self.removeObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+        parameters.disconnectGui(self._guiTag)
+        self.workflow.setParameters(None)
+        self.ui.segmentEditor.setSegmentationNode(None)
+        self.ui.segmentEditor.setSourceVolumeNode(None)
+
+    def _chooseFirstVolume(self) -> None:
+        if self._parameters and self._parameters.volume is None:
+            self._parameters.volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+
+    def _onParameters(self, caller: object = None, event: str = "") -> None:
+        parameters = self._parameters
+        if parameters is None:
+            return
+        isOther = parameters.volume is not self._volume
+        self._volume = parameters.volume
+        if self._volume and self._wantsSegmentation(parameters.segmentation, isOther):
+            parameters.segmentation = segmentationOf(self._volume)  # comes back here
+            return
+        before = self.workflow.session
+        self.ui.segmentEditor.setSegmentationNode(parameters.segmentation)
+        self.ui.segmentEditor.setSourceVolumeNode(parameters.volume)
+        self.workflow.setParameters(parameters)
+        if self.workflow.session is not before:
+            self.slices.onSession()
+
+    def _wantsSegmentation(self, chosen: slicer.vtkMRMLSegmentationNode | None, isOtherVolume: bool) -> bool:
+        """Whether a segmentation has to be found: the user may choose any, but not by choosing a volume."""
+        return chosen is None or (isOtherVolume and not belongsTo(chosen, self._volume))
+
+    # changes
+
+    def _update(self) -> None:
+        for panel in self._panels:
+            panel.update()
+
+    def _onViewsChanged(self) -> None:
+        self.slices.onViewsChanged()
+
+    def _onJumped(self, plane: Plane) -> None:
+        """The user works in the view that shows what was jumped to."""
+        session = self.workflow.session
+        if session is None:
+            return
+        for view in slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceNode"):
+            if session.views.shownPlanes(view)[:1] == [plane]:
+                self._watch.setView(view)
+                return
