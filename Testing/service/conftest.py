@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,9 +76,15 @@ def assert_as_ever(expected: Segmentation) -> Callable[[Segmentation], None]:
 
 
 @pytest.fixture(scope="session")
-def local_learner() -> Iterator[LocalLearner]:
-    """The released learner on the CPU, in a child process that tests may kill: it comes back."""
-    with LocalLearner(device="cpu") as learner:
+def local_learner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLearner]:
+    """The released learner on the CPU, in a child process that tests may kill: it comes back. It can write no file."""
+    python = sys.executable
+    if os.name == "posix":
+        script = tmp_path_factory.mktemp("python") / "python"
+        script.write_text(f'#!/bin/sh\nulimit -f 0\nexec "{python}" "$@"\n')
+        script.chmod(0o755)
+        python = str(script)
+    with LocalLearner(python, "cpu") as learner:
         yield learner
 
 

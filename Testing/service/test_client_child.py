@@ -84,7 +84,10 @@ def test_a_child_that_hangs_is_replaced(
     assert local_learner._child is not child
 
 
-def test_a_child_that_always_ends_is_given_up_with_the_reason(organ: tuple[Volume, Annotation]) -> None:
+def test_a_child_that_always_ends_is_given_up_with_the_reason(
+    organ: tuple[Volume, Annotation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalLearner, "pauses", (0.0,))
     with LocalLearner(device="cpu") as learner:
         watch = Watch(progress=lambda stage, share: _kill_child(learner) if "sending" in stage else None)
         with pytest.raises(LearnerDied, match=r"ended unexpectedly \(the system ended it, most often for want of mem"):
@@ -106,6 +109,18 @@ def test_starting_can_be_cancelled(organ: tuple[Volume, Annotation]) -> None:
         with pytest.raises(Cancelled):
             learner.segment(*organ, QUICK, watch=watch)
         assert stages == ["starting the learner"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at another process's limits")
+def test_no_file_is_ever_written(
+    organ: tuple[Volume, Annotation], local_learner: LocalLearner, assert_as_ever: Callable[[Segmentation], None]
+) -> None:
+    """As on a full disk: the system refuses the child every byte."""
+    from resource import RLIMIT_FSIZE, prlimit
+
+    assert_as_ever(local_learner.segment(*organ, QUICK, IN_CONTEXT))
+    assert local_learner._child
+    assert prlimit(local_learner._child.pid, RLIMIT_FSIZE) == (0, 0)
 
 
 _PARENT = """

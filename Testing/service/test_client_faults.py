@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -19,6 +21,7 @@ from metasegment.errors import Cancelled
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.volume import Volume
 from metasegment.watch import Watch
+from metasegment.wire.messages import VOLUME_HEADER
 from metasegment.wire.volumes import address, manifest_of
 
 QUICK = Budget(seconds=0)
@@ -39,14 +42,22 @@ class _Relay:
         self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self.left: int | None = None  # bytes let through before the next break; None: all
         self.breaks = 0
-        self.asked = 0  # bytes of requests
+        self.asked: list[bytes] = []  # all requests, in pieces
         self._open: list[socket.socket] = []
         self.withheld = b""  # answers to requests for this are never let through
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """As when the cable is pulled and somebody sees it."""
-        for end in [self._listening, *self._open]:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """As when the service is killed: all connections break, new ones come about."""
+        while self._open:
+            end = self._open.pop()
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
@@ -64,7 +75,8 @@ class _Relay:
     def _carry(self, source: socket.socket, target: socket.socket, withhold: threading.Event, asking: bool) -> None:
         with suppress(OSError):
             while data := source.recv(1000):
-                self.asked += len(data) if asking else 0
+                if asking:
+                    self.asked.append(data)
                 if asking and self.withheld and self.withheld in data:
                     withhold.set()
                 if not asking and withhold.is_set():
@@ -111,26 +123,37 @@ def test_a_connection_cut_anywhere_changes_nothing(
     assert relay.breaks == 1
 
 
-def test_a_service_started_anew_is_sent_everything_again(
+def test_a_service_that_was_killed_and_started_anew_is_sent_everything_again(
     organ: Organ,
     a_service: Callable[..., Any],
     relay: _Relay,
     client: LearnerClient,
     assert_as_ever: Callable[[Segmentation], None],
 ) -> None:
-    old = a_service()
-    relay.target = old.url
     stages: list[str] = []
 
     def note(stage: str, share: float) -> None:
         if stage == "adapting" and "adapting" not in stages:
             relay.target = a_service().url
-            old.stop()
+            relay.cut()
         stages.append(stage)
 
     assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note)))
     assert stages.count("sending the volume") == 2
     assert "connecting again" in stages
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    organ: Organ,
+    client: LearnerClient,
+    assert_as_ever: Callable[[Segmentation], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Service and client of this process see the time of day leap by years, back and forth, each time they ask."""
+    jumps = itertools.cycle([0.0, 4e9, 1e9])
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    for _ in range(2):
+        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT))
 
 
 def test_a_forgotten_volume_is_sent_again(
@@ -209,7 +232,7 @@ def test_a_volume_travels_compressed_to_another_computer(
 ) -> None:
     smooth = Volume(np.repeat(organ[0].array[:, :, :1], organ[0].array.shape[2], axis=2), organ[0].geometry)
     client.segment(smooth, organ[1], QUICK, IN_CONTEXT)
-    assert relay.asked < smooth.array.nbytes
+    assert sum(map(len, relay.asked)) < smooth.array.nbytes
     assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT))
 
 
@@ -229,6 +252,17 @@ def test_a_service_that_is_gone_for_good_is_reported(
     assert stages.count("connecting again") == 2
 
 
+def test_all_requests_about_a_volume_name_it_to_those_who_pass_them_on(
+    organ: Organ, relay: _Relay, client: LearnerClient
+) -> None:
+    """By this a cluster sends them to the same replica."""
+    client.segment(*organ, QUICK, IN_CONTEXT)
+    heads = [piece for piece in relay.asked if b" /v1/volumes" in piece or b" /v1/jobs" in piece]
+    named = f"{VOLUME_HEADER}: {address(manifest_of(organ[0]))}".encode()
+    assert len(heads) >= 5
+    assert all(named in head for head in heads)
+
+
 def test_who_cancels_frees_the_service(organ: Organ, a_service: Callable[..., Any]) -> None:
     running = a_service()
     stages: list[str] = []
@@ -242,10 +276,13 @@ def test_who_cancels_frees_the_service(organ: Organ, a_service: Callable[..., An
 def test_of_two_that_ask_the_same_only_the_later_may_ask_again() -> None:
     turns = Turns()
     with turns.taken(["liver", "spleen"]) as first, turns.taken(["kidney"]) as other:
-        first()
+        with first():
+            pass
         with turns.taken(["spleen", "pancreas"]) as second:
-            second()
-            other()
-            with pytest.raises(errors.Superseded):
-                first()
-        first()  # the later one is done: it does no harm any more
+            for in_turn in (second, other):
+                with in_turn():
+                    pass
+            with pytest.raises(errors.Superseded), first():
+                pass
+        with first():  # the later one is done: it does no harm any more
+            pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -140,6 +141,29 @@ def test_the_same_question_anew_takes_the_place_of_the_first(
         a_client.segment(*organ, LONG, "patient", watch=Watch(progress=ask_again))
     thread.join()
     np.testing.assert_array_equal(second[0].labels, gated.labels)
+
+
+def test_a_question_late_on_its_way_does_not_oust_the_one_asked_after_it(
+    a_client: LearnerClient, organ: tuple[Volume, Annotation], gated: Segmentation
+) -> None:
+    answers: dict[str, object] = {}
+
+    def ask(which: str) -> None:
+        try:
+            answers[which] = a_client.segment(*organ, QUICK).structures
+        except Superseded as error:
+            answers[which] = error
+
+    threads = [threading.Thread(target=ask, args=(which,)) for which in ("earlier", "later")]
+    with a_client._turns._asking:  # both are held up
+        for number, thread in enumerate(threads):
+            thread.start()
+            while set(a_client._turns._latest.values()) != {number}:
+                time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+    assert isinstance(answers["earlier"], Superseded)
+    assert answers["later"] == gated.structures
 
 
 def test_two_questions_at_a_time_are_both_answered(

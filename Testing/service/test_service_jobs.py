@@ -21,7 +21,6 @@ from metasegment.service.fairness import fair_order
 from metasegment.service.job import Job
 from metasegment.volume import Volume
 from metasegment.wire import from_json, messages
-from metasegment.wire.annotations import pack
 from metasegment.wire.messages import JobRequest, JobStatus
 from metasegment.wire.results import decode_preview, decode_result, decode_suggestion
 
@@ -96,6 +95,37 @@ def test_a_stream_of_events_beats_while_nothing_changes(a_service: Start, organ:
         beats = (line for line in answer.iter_lines() if line.startswith(b":"))
         assert [next(beats) for _ in range(3)]
         caller.cancel(job)
+
+
+def test_a_service_that_stops_does_not_say_that_its_jobs_were_cancelled(a_service: Start, organ: Organ) -> None:
+    """To the client it is a lost connection: it asks again, elsewhere or later."""
+    running = a_service()
+    caller = running.caller()
+    job = caller.job(caller.send(organ[0]), organ[1], "patient", seconds=LONG)
+    caller.wait(job, "running")
+    headers = {"Authorization": f"Bearer {caller.token}", messages.CLIENT_HEADER: caller.client}
+    with caller.session.get(caller.url + messages.EVENTS.format(job=job), headers=headers, stream=True) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        running.stop()
+        assert not any(b"cancelled" in line for line in lines)
+
+
+def test_who_does_not_read_its_events_holds_nobody_up(
+    a_service: Start, organ: Organ, another_structure: Annotation
+) -> None:
+    running = a_service(heartbeat_seconds=0.001)
+    lazy, other = running.caller("lazy-client"), running.caller("other-client")
+    key = lazy.send(organ[0])
+    job = lazy.job(key, organ[1], "patient", seconds=LONG)
+    headers = {"Authorization": f"Bearer {lazy.token}", messages.CLIENT_HEADER: lazy.client}
+    with lazy.session.get(lazy.url + messages.EVENTS.format(job=job), headers=headers, stream=True) as answer:
+        following = other.job(key, another_structure)
+        other.cancel(other.job(key, organ[1]))
+        lazy.cancel(job)
+        other.wait(following, "done")
+        last = [line for line in answer.iter_lines() if line.startswith(b"data: ")][-1]
+    assert from_json(JobStatus, last[len(b"data: ") :]).state == "cancelled"
 
 
 def test_a_result_is_not_there_before_the_end(a_service: Start, organ: Organ) -> None:
@@ -213,7 +243,7 @@ def test_a_job_that_never_fits_into_memory_is_refused(a_service: Start, organ: O
 
 def test_a_job_that_does_not_fit_now_is_told_to_wait(a_service: Start, organ: Organ) -> None:
     """A volume that a job computes with stays, and another that needs its room comes later."""
-    room = organ[0].array.nbytes + waiting_bytes(pack(organ[1])) + running_bytes(organ[0])
+    room = organ[0].array.nbytes + waiting_bytes(organ[1]) + running_bytes(organ[0], 1)
     caller = a_service(memory_bytes=room + organ[0].array.nbytes // 2).caller()
     long = caller.job(caller.send(organ[0]), organ[1], "patient", seconds=LONG)
     caller.wait(long, "running")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -139,28 +142,50 @@ def test_a_path_in_a_request_leads_nowhere(a_service: Start) -> None:
         assert caller.call("GET", path).status_code in (404, 405, 422)
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        (b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n",),  # a head that never ends
-        (b"",),  # nothing at all
-        (b"GET /v1/health HTTP/1.1\r\n", *[b"X: y\r\n"] * 100),  # a head in drops
-        (b"GET /v1/health HTTP/1.1\r\nX: " + b"y" * 100_000,),  # a head without measure
-        (b"GET /" + b"y" * 100_000,),
-        (b"POST /v1/volumes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", *[b" "] * 99),
-        (b"POST /v1/volumes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n",),
-        (b"POST /v1/volumes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 50,),  # TLS on a plain port
-        (b"\r\n\r\n\0\0\0",),
-    ],
-    ids=["open head", "silence", "drops", "long head", "long path", "slow body", "huge", "huge chunk", "tls", "noise"],
-)
-def test_a_connection_that_holds_back_or_lies_is_closed(a_service: Start, parts: tuple[bytes, ...]) -> None:
+_POST = b"POST /v1/volumes HTTP/1.1\r\nHost: localhost\r\n"
+#: Requests that hold back or lie, each in the parts in which it is sent.
+_STRANGE = {
+    "a head that never ends": (b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n",),
+    "silence": (b"",),
+    "a head in drops": (b"GET /v1/health HTTP/1.1\r\n", *[b"X: y\r\n"] * 100),
+    "a head without measure": (b"GET /v1/health HTTP/1.1\r\nX: " + b"y" * 100_000,),
+    "a path without measure": (b"GET /" + b"y" * 100_000,),
+    "a body in drops": (_POST + b"Content-Length: 100\r\n\r\n", *[b" "] * 99),
+    "a body that never comes": (_POST + b"Content-Length: 100\r\n\r\n",),
+    "a length without measure": (_POST + b"Content-Length: 99999999999999999999999\r\n\r\n",),
+    "a negative length": (_POST + b"Content-Length: -1\r\n\r\n",),
+    "two lengths": (_POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n  ",),
+    "a length and chunks": (_POST + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",),
+    "a chunk without measure": (_POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",),
+    "more than the length": (_POST + b"Content-Length: 2\r\n\r\n{}" + b"{" * 1000,),
+    "TLS on a plain port": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 50,),
+    "noise": (b"\r\n\r\n\0\0\0",),
+}
+
+
+def test_connections_that_hold_back_or_lie_are_closed(a_service: Start) -> None:
     running = a_service(silence_seconds=1.0, body_bytes_per_second=1000.0)
-    answer = _raw(running.url, *parts, pause=0.03)
-    assert b" 200 " not in answer
-    assert b" 500 " not in answer
+    with ThreadPoolExecutor(len(_STRANGE)) as pool:
+        answers = list(pool.map(lambda parts: _raw(running.url, *parts, pause=0.03), _STRANGE.values()))
+    for name, answer in zip(_STRANGE, answers, strict=True):
+        assert b" 200 " not in answer and b" 500 " not in answer, name
     assert requests.get(running.url + messages.HEALTH, timeout=60).status_code == 200
+
+
+def test_what_is_no_request_is_told_so_like_everything_else(a_service: Start) -> None:
+    head, _, body = _raw(a_service().url, b"HELLO\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["code"] == messages.INVALID
+
+
+def test_a_connection_too_many_is_told_to_come_back(a_service: Start) -> None:
+    running = a_service(connections=1)
+    caller, other = running.caller(), running.caller()
+    assert caller.call("GET", messages.HEALTH).status_code == 200
+    answer = other.call("GET", messages.HEALTH)
+    assert (answer.status_code, answer.json()["code"]) == (503, messages.BUSY)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert caller.call("GET", messages.HEALTH).status_code == 200
 
 
 def test_an_answer_that_nobody_takes_in_is_given_up(a_service: Start, organ: tuple[Volume, Annotation]) -> None:
@@ -215,6 +240,7 @@ def test_half_a_certificate_is_refused(capsys: pytest.CaptureFixture[str], tmp_p
         ("--port", "99999"),
         ("--memory-gb", "nan"),
         ("--weights", "none.safetensors"),
+        ("--cluster", "-1"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused_before_anything_listens(
@@ -223,6 +249,14 @@ def test_an_option_that_makes_no_sense_is_refused_before_anything_listens(
     assert main(["serve", *options]) == 2
     error = capsys.readouterr().err
     assert options[1] in error or options[0] in error
+
+
+def test_a_cluster_without_ray_is_told_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["serve", "--cluster", "2", "--port", "0"]) == 2
+    assert "metasegment[cluster]" in capsys.readouterr().err
 
 
 def test_an_address_that_is_taken_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,14 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--tls-key", type=Path, help="the certificate's private key, PEM")
     parser.add_argument("--memory-gb", type=float, help="memory for volumes, results and jobs (default: half of all)")
     parser.add_argument(
+        "--cluster",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="N",
+        help="N replicas under Ray Serve (default: one for each GPU of the cluster); --memory-gb is for each",
+    )
+    parser.add_argument(
         "--child",
         action="store_true",
         help="for a parent process: token on the first line of standard input, any free port of this computer, told "
@@ -56,10 +64,13 @@ def run(options: argparse.Namespace) -> None:
         from ..service.server import Server, bound_socket
     except ModuleNotFoundError as error:
         raise InputError(f"serve needs {error.name}: install it with pip install 'metasegment[serve]'") from None
+    from ..service.audit import log_to_standard_error
+    from ..service.cluster import serve_cluster
     from ..service.security import is_loopback
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("metasegment.audit").setLevel(logging.INFO)
+    log_to_standard_error()
+    if options.cluster is not None and options.cluster < 0:
+        raise InputError("--cluster takes a number of replicas, 1 or more")
     if options.child:
         options.host, options.port = "127.0.0.1", 0
     token = _token_of_parent() if options.child else _token(options.token_file)
@@ -68,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     _refuse_open_door(options.host, loopback, token, certificate is not None)
     listening = bound_socket(options.host, options.port)
     port = listening.getsockname()[1]
-    server = Server(_settings(options, token, loopback), certificate)
+    settings = _settings(options, token, loopback)
 
     def tell() -> None:
         if options.child:
@@ -77,7 +88,11 @@ def run(options: argparse.Namespace) -> None:
             print(f"listening on {'https' if certificate else 'http'}://{options.host}:{port}", flush=True)
 
     with suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
-        server.run_on(listening, tell)
+        if options.cluster is None:
+            Server(settings, certificate).run_on(listening, tell)
+        else:
+            listening.close()  # it was free
+            serve_cluster(settings, options.cluster, (options.host, port), certificate, tell)
 
 
 def _settings(options: argparse.Namespace, token: str | None, loopback: bool) -> Settings:
@@ -89,8 +104,10 @@ def _settings(options: argparse.Namespace, token: str | None, loopback: bool) ->
         raise InputError(f"no weights at {options.weights}: name a weights file, or none for the released")
     if options.memory_gb is not None and not 0 < options.memory_gb < _MOST_GB:
         raise InputError(f"--memory-gb must be more than 0 and less than {_MOST_GB:g}")
-    installation = Installation(tuple(options.device.split(",")), options.weights)
-    limits = Limits(memory_bytes=int(1e9 * (options.memory_gb or _default_memory_gb())))
+    weights = options.weights and options.weights.absolute()
+    installation = Installation(tuple(options.device.split(",")), weights)
+    share = _default_memory_gb() / (options.cluster or 1)
+    limits = Limits(memory_bytes=int(1e9 * (options.memory_gb or share)))
     return Settings(installation.factories(), partial(installation.capabilities, limits), token, loopback, limits)
 
 
@@ -137,7 +154,7 @@ def _certificate(cert: Path | None, key: Path | None) -> tuple[str, str] | None:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key)
     except (OSError, ssl.SSLError):
         raise InputError(f"cannot use {cert} with {key}: name a PEM certificate and its private key") from None
-    return str(cert), str(key)
+    return str(cert.absolute()), str(key.absolute())  # a cluster's processes run in folders of their own
 
 
 def _refuse_open_door(host: str, loopback: bool, token: str | None, encrypted: bool) -> None:

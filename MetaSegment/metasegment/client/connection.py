@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from http import HTTPStatus
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..wire import WireError, from_json
-from ..wire.messages import CLIENT_HEADER, OCTETS
+from ..wire.messages import CLIENT_HEADER, OCTETS, VOLUME_HEADER
 from . import explain
 from .address import Address
 from .errors import ConnectionLost, NotMetaSegment, ServiceDown
@@ -33,7 +34,7 @@ _HTTP_1_1 = 11
 #: Methods that have the same effect once or twice.
 _REPEATABLE = ("GET", "PUT", "DELETE")
 #: Bytes handed to the socket at a time: the limit for sending is by piece, so that a slow line is not a lost one.
-_PIECE = 256 * 1024
+_PIECE = 1024 * 1024
 _T = TypeVar("_T")
 _Buffer = bytes | bytearray | memoryview
 
@@ -46,6 +47,12 @@ class Channel:
         self.token = token
         self._headers = {CLIENT_HEADER: client} | ({"Accept-Encoding": "identity"} if address.loopback else {})
         self._idle: LifoQueue[Session] = LifoQueue()
+
+    def about(self, volume: str) -> Channel:
+        """The same way, for requests about the volume at this address."""
+        other = copy(self)
+        other._headers = {**self._headers, VOLUME_HEADER: volume}
+        return other
 
     def get(self, kind: type[_T], path: str, read_seconds: float = READ_SECONDS) -> _T:
         """The answer as a record of the protocol."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -35,15 +35,18 @@ Buffers = Sequence[bytes | memoryview]
 class Errand:
     """A question about a volume, ready to be sent.
 
-    `first_answer` makes labels (k, j, i) of a preview's bytes. Who holds `sending` sends volumes for the client: two
-    errands about the same one send it once.
+    `address` is the volume's; `first_answer` makes labels (k, j, i) of a preview's bytes. Who holds `sending` sends
+    volumes for the client: two errands about the same one send it once. The question is asked within `in_turn`, see
+    Turns.
     """
 
     volume: Volume
     manifest: Manifest
+    address: str
     question: Buffers
     first_answer: Callable[[bytes], np.ndarray]
     sending: Lock
+    in_turn: Callable[[], AbstractContextManager[None]]
 
 
 def carry_out(channel: Channel, errand: Errand, courier: Courier) -> bytes:
@@ -51,6 +54,7 @@ def carry_out(channel: Channel, errand: Errand, courier: Courier) -> bytes:
 
     Raises what `explain.from_problem` makes of the job's end, NotReached and Forgotten where asking again may help.
     """
+    channel = channel.about(errand.address)
     job = _submit(channel, errand, courier)
     courier.on_stop(lambda: _withdraw(channel, job.id))
     for status in follow(channel, job.id, courier.pause):
@@ -67,14 +71,17 @@ def carry_out(channel: Channel, errand: Errand, courier: Courier) -> bytes:
 
 
 def _submit(channel: Channel, errand: Errand, courier: Courier) -> JobStatus:
-    courier.check()
+    def ask() -> JobStatus:
+        with errand.in_turn():
+            courier.check()
+            return channel.understood(JobStatus, channel.send("POST", JOBS, errand.question))
+
     try:
-        answer = channel.send("POST", JOBS, errand.question)
+        return ask()
     except VolumeForgotten:
         with errand.sending:
             _send_volume(channel, errand, courier)
-        answer = channel.send("POST", JOBS, errand.question)
-    return channel.understood(JobStatus, answer)
+        return ask()
 
 
 def _send_volume(channel: Channel, errand: Errand, courier: Courier) -> None:

@@ -158,17 +158,21 @@ class Learner(ABC):
             question = encode_job(request, pack(annotation))
         except WireError as error:
             raise InputError(str(error)) from None
-        errand = Errand(volume, manifest, question, lambda b: decode_preview(b, volume.geometry.shape), self._sending)
-        with self._turns.taken((kind, request.volume, label) for label in annotation.structures) as require_turn:
+
+        def first_answer(answer: bytes) -> np.ndarray:
+            return decode_preview(answer, volume.geometry.shape)
+
+        with self._turns.taken((kind, request.volume, label) for label in annotation.structures) as in_turn:
+            errand = Errand(volume, manifest, request.volume, question, first_answer, self._sending, in_turn)
             try:
-                return read(self._persist(errand, require_turn, courier))
+                return read(self._persist(errand, courier))
             except VolumeChanged:
                 self._manifests.pop(volume, None)
                 raise
             except WireError:
                 raise LearnerFailed(message="its answer cannot be read") from None
 
-    def _persist(self, errand: Errand, require_turn: Callable[[], None], courier: Courier) -> bytes:
+    def _persist(self, errand: Errand, courier: Courier) -> bytes:
         """Carries an errand out, from its beginning again whenever the service was lost or lost something."""
         channel: Channel | None = self._reach(courier)  # where nothing is wrong yet, nothing is tried again
         for pause in self.pauses:
@@ -177,7 +181,6 @@ class Learner(ABC):
             except (NotReached, Forgotten, ServerBusy) as error:
                 courier.tell(self._waiting_for(error), 0.0)
                 courier.pause(max(pause, error.seconds if isinstance(error, ServerBusy) else 0.0))
-                require_turn()
                 channel = None
         return carry_out(self._reach(courier), errand, courier)
 

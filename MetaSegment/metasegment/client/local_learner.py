@@ -70,9 +70,9 @@ class LocalLearner(Learner):
     def _waiting_for(self, error: LearnerError) -> str:
         return "waiting for the busy learner" if isinstance(error, ServerBusy) else _AGAIN
 
-    def _persist(self, errand: Errand, require_turn: Callable[[], None], courier: Courier) -> bytes:
+    def _persist(self, errand: Errand, courier: Courier) -> bytes:
         try:
-            return super()._persist(errand, require_turn, courier)
+            return super()._persist(errand, courier)
         except NotReached:
             child = self._child
             if child and (why := child.how_it_ended()):

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 
 from .errors import Superseded
 
 
 class Turns:
-    """The service forgets with its jobs which of them came last, so that one repeated late could oust its successor."""
+    """To the service the last that arrives is the latest, so that one late on its way could oust its successor."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock, self._asking = Lock(), Lock()
         self._numbers = itertools.count()
         self._latest: dict[Hashable, int] = {}
 
     @contextmanager
-    def taken(self, things: Iterable[Hashable]) -> Iterator[Callable[[], None]]:
-        """Asks for all these things; what it gives raises Superseded once one of them was asked for again."""
+    def taken(self, things: Iterable[Hashable]) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Takes a turn to ask for all these things; within what it gives, nobody else asks. That raises Superseded once
+        one of them was asked for again.
+        """
         wanted = set(things)
         with self._lock:
             mine = next(self._numbers)
             self._latest.update(dict.fromkeys(wanted, mine))
 
-        def require_turn() -> None:
-            with self._lock:
-                if any(self._latest.get(thing, mine) > mine for thing in wanted):
-                    raise Superseded("a newer request took the place of this one, nothing was written")
+        @contextmanager
+        def in_turn() -> Iterator[None]:
+            with self._asking:
+                with self._lock:
+                    if any(self._latest.get(thing, mine) > mine for thing in wanted):
+                        raise Superseded("a newer request took the place of this one, nothing was written")
+                yield
 
         try:
-            yield require_turn
+            yield in_turn
         finally:
             with self._lock:
                 for thing in wanted:

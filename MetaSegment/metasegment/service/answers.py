@@ -88,11 +88,11 @@ def _compressed(body: Body) -> Body:
     return [*map(packer.compress, body), packer.flush()]
 
 
-async def _portions(body: Body) -> AsyncIterator[bytes | memoryview]:
-    """Asynchronous, or Starlette would hand each over from another thread."""
+async def _portions(body: Body) -> AsyncIterator[bytes]:
+    """Asynchronous, or Starlette would hand each over from another thread; bytes, as a cluster needs them."""
     for part in body:
         for start in range(0, len(part), _PIECE):
-            yield part[start : start + _PIECE]
+            yield bytes(part[start : start + _PIECE])
 
 
 def _refused(error: Any) -> Response:

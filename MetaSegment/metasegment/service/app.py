@@ -15,7 +15,7 @@ from .. import __version__
 from ..wire import from_json, messages
 from ..wire.messages import Capabilities, Health, JobStatus, Manifest, Upload
 from .answers import binary, binary_body, handle_errors, manifest_body, octets, problems
-from .body import pieces, whole
+from .body import length, pieces, whole
 from .events import events
 from .guard import Guard
 from .job import Job
@@ -137,10 +137,10 @@ async def send_chunk(
 ) -> Response:
     """Sends one chunk of an announced volume."""
     held = service.held(volume)
-    length = held.chunk_bytes(number)
+    size = held.chunk_bytes(number)
     if number in held.missing:
-        with service.store.pinned(volume), service.store.holding(length):
-            await held.receive(number, pieces(request, length), service.hands)
+        with service.store.pinned(volume), service.store.holding(size):
+            await held.receive(number, pieces(request, size), service.trays, service.hands)
         service.keep(volume, held)
     return Response(status_code=204)
 
@@ -153,9 +153,10 @@ async def send_chunk(
 )
 async def submit_job(request: Request, service: _Service, client: _Client) -> JobStatus:
     """Asks for a segmentation or a suggestion; a newer request for the same structure takes an older one's place."""
-    body = await whole(request, service.limits.job_bytes)
-    host = request.client.host if request.client else ""
-    job = await asyncio.get_running_loop().run_in_executor(service.hands, service.job, body, client, host)
+    host, most = request.client.host if request.client else "", service.limits.job_bytes
+    with service.store.holding(min(most, length(request, most))):
+        body = await whole(request, most)
+        job = await asyncio.get_running_loop().run_in_executor(service.hands, service.job, body, client, host)
     return service.jobs.submit(job)
 
 

@@ -11,6 +11,12 @@ from .job import Job
 _log = logging.getLogger("metasegment.audit")
 
 
+def log_to_standard_error() -> None:
+    """Lets this process write the lines of jobs, and warnings of any kind."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    _log.setLevel(logging.INFO)
+
+
 def record(job: Job) -> None:
     """Writes the line of a job that ended. `volume` is the hash of its voxels, times are in seconds."""
     started = job.started if job.started is not None else job.ended

@@ -20,8 +20,7 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise invalid("the body's Content-Encoding must be gzip or absent")
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most:
+    if length(request, most) > most:
         raise _too_long(most)
     inflater = _Inflater() if encoding == "gzip" else None
     left = most
@@ -33,6 +32,12 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
             yield piece
     if inflater:
         inflater.require_end()
+
+
+def length(request: Request, most: int) -> int:
+    """Bytes that the body will have; `most` where its head does not tell."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() and "content-encoding" not in request.headers else most
 
 
 async def whole(request: Request, most: int) -> bytes:

@@ -1,6 +1,6 @@
 """uvicorn's HTTP connection with a limited patience, which uvicorn lacks: for silent, trickling and unheeding clients.
 
-https://github.com/Kludex/uvicorn/issues/157. Closes connections, answers nothing.
+https://github.com/Kludex/uvicorn/issues/157. Answers only what never gets to the application, as it would.
 """
 
 from __future__ import annotations
@@ -8,14 +8,23 @@ from __future__ import annotations
 from asyncio import BaseTransport, BufferedProtocol, TimerHandle
 from typing import Any, cast
 
+from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..wire import to_json
+from ..wire.messages import BUSY, INVALID, Problem
 from .limits import Limits
 
 #: Seconds between two looks at a connection.
 _LOOK = 1.0
 #: What is read at a time; four times asyncio's own, each of which costs the interpreter a tenth of a millisecond.
 _READ_BYTES = 1 << 20
+#: For a connection beyond the last that is allowed.
+_TOO_MANY = JSONResponse(
+    {"code": BUSY, "message": "too many connections; ask again in a moment"},
+    503,
+    {"Retry-After": "5", "Connection": "close"},
+)
 
 
 class PatientConnection(HttpToolsProtocol, BufferedProtocol):
@@ -34,6 +43,14 @@ class PatientConnection(HttpToolsProtocol, BufferedProtocol):
         self._in_head = self._receiving = True
         self._taking_in: TimerHandle | None = None
         self._look: TimerHandle = self.loop.call_later(_LOOK, self._look_at_request)
+        if len(self.connections) > self.limits.connections:
+            self.app = cast(Any, _TOO_MANY)
+
+    def send_400_response(self, msg: str) -> None:
+        body = to_json(Problem(INVALID, "this is no request in HTTP/1.1")).encode()
+        head = f"HTTP/1.1 400 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+        self.transport.write(head.encode() + b"\r\n\r\n" + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look.cancel()
@@ -46,7 +63,7 @@ class PatientConnection(HttpToolsProtocol, BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self._heard = self.loop.time()
         self._received += nbytes
-        self.data_received(self.buffer[:nbytes])
+        self.data_received(cast(Any, self.buffer[:nbytes]))
 
     def on_message_begin(self) -> None:
         self._since = self.loop.time()

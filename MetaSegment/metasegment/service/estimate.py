@@ -1,21 +1,23 @@
-"""What a job takes in memory, before it is admitted."""
+"""What a job takes in memory, before it is admitted: on the CPU, by Testing/service_memory.py; what a GPU has of its
+own is the engine's business.
+"""
 
 from __future__ import annotations
 
+from ..annotation import Annotation
 from ..volume import Volume
-from ..wire.annotations import PackedAnnotation
 
-#: The network's activations and the copies that strategies hold, for the largest grid, whatever the volume's size.
-_GRID_BYTES = 1 << 30
-#: Bytes for each voxel while a job runs: label map, logits and uncertainty on the region, what is sent.
-_BYTES_A_VOXEL = 12
-
-
-def waiting_bytes(annotation: PackedAnnotation) -> int:
-    """For a job in the queue."""
-    return annotation.values.nbytes + annotation.flat.nbytes
+#: The network's activations on the largest grid: 450 MiB, whatever the volume's size.
+_GRID_BYTES = 512 << 20
+#: For each voxel of a volume that a structure's box fills: 20 for the first structure, 6 for each one more.
+_BYTES_A_VOXEL, _BYTES_A_STRUCTURE = 15, 6
 
 
-def running_bytes(volume: Volume) -> int:
-    """For a job that runs, beside its volume; measured, and generous."""
-    return _GRID_BYTES + _BYTES_A_VOXEL * volume.array.size
+def waiting_bytes(annotation: Annotation) -> int:
+    """For a job in the queue, beside its volume: the label map it was drawn on."""
+    return annotation.labels.nbytes
+
+
+def running_bytes(volume: Volume, structures: int) -> int:
+    """For a job that runs, beside its volume and that, where its structures' boxes fill the volume."""
+    return _GRID_BYTES + volume.array.size * (_BYTES_A_VOXEL + _BYTES_A_STRUCTURE * structures)

@@ -6,8 +6,8 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from ..annotation import Annotation
 from ..volume import Volume
-from ..wire.annotations import PackedAnnotation
 from ..wire.messages import JobRequest, Problem, State
 
 
@@ -16,7 +16,7 @@ class Work:
     """What a job computes with, and the bytes it takes while it waits and, beside those, while it runs."""
 
     volume: Volume
-    annotation: PackedAnnotation
+    annotation: Annotation
     waiting_bytes: int
     running_bytes: int
 

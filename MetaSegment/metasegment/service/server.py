@@ -35,7 +35,6 @@ class Server(uvicorn.Server):
                 access_log=False,  # paths hold hashes, but who asks for what is for the audit line alone
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=settings.limits.connections,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_FAREWELL_SECONDS,
                 ssl_certfile=cert,

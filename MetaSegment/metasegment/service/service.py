@@ -20,7 +20,7 @@ from .limits import Limits
 from .refusal import Refusal, too_large
 from .security import Clients
 from .store import Store
-from .uploads import HeldVolume
+from .uploads import HeldVolume, Trays
 from .worker import Factory, Worker
 
 #: Threads that hash chunks and unpack requests: SHA-256 runs at about 1 GB/s each.
@@ -51,6 +51,7 @@ class Service:
         self.clients = Clients(self.limits)
         self.jobs = Jobs(self.limits, self.store, len(settings.factories), audit.record)
         self.hands = ThreadPoolExecutor(_HANDS, "hand")
+        self.trays = Trays()
         self._workers = [Worker(self.jobs, factory, name) for name, factory in settings.factories.items()]
 
     def start(self) -> None:
@@ -97,8 +98,8 @@ class Service:
 
     def job(self, body: bytes, client: str, host: str) -> Job:
         """The job that a body describes; raises WireError where it is unusable."""
-        request, annotation = decode_job(body)
+        request, packed = decode_job(body)
         volume = self.held(request.volume).volume()
-        checked = unpack(annotation, volume.geometry)
-        work = Work(volume, annotation, waiting_bytes(annotation), running_bytes(volume))
-        return Job(client, host, request, work, frozenset(checked.structures))
+        annotation = unpack(packed, volume.geometry)
+        work = Work(volume, annotation, waiting_bytes(annotation), running_bytes(volume, len(annotation.structures)))
+        return Job(client, host, request, work, frozenset(annotation.structures))

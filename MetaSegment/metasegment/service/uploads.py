@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..volume import Volume
 from ..wire import messages
 from ..wire.messages import Manifest
-from ..wire.volumes import chunk_span, volume_from
+from ..wire.volumes import CHUNK_BYTES, chunk_span, volume_from
 from .refusal import Refusal
+
+#: As many as a client sends at a time.
+_TRAYS = 4
+
+
+class Trays:
+    """Memory in which chunks are gathered, a few trays used over and over: fresh memory is slow, most so in virtual
+    machines. For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[np.ndarray] = []
+
+    @contextmanager
+    def one_of(self, size: int) -> Iterator[np.ndarray]:
+        """A tray of at least `size` bytes, for a while."""
+        fits = self._free and size <= CHUNK_BYTES
+        tray = self._free.pop() if fits else np.empty(max(size, CHUNK_BYTES), np.uint8)
+        try:
+            yield tray
+        finally:
+            if tray.size == CHUNK_BYTES and len(self._free) < _TRAYS:
+                self._free.append(tray)
 
 
 class HeldVolume:
@@ -36,23 +60,21 @@ class HeldVolume:
         span = chunk_span(self.manifest, number)
         return span.stop - span.start
 
-    async def receive(self, number: int, body: AsyncIterator[bytes], hands: Executor) -> None:
+    async def receive(self, number: int, body: AsyncIterator[bytes], trays: Trays, hands: Executor) -> None:
         """Takes in a chunk; refuses one that is not what the manifest says, of which nothing is kept.
 
         Two senders of the same chunk do no harm: both bring the same bytes.
         """
-        pieces = [piece async for piece in body]
-        await asyncio.get_running_loop().run_in_executor(hands, self._place, number, pieces)
+        with trays.one_of(self.manifest.chunk_bytes) as tray:
+            size = 0
+            async for piece in body:
+                tray[size : size + len(piece)] = np.frombuffer(piece, np.uint8)
+                size += len(piece)
+            await asyncio.get_running_loop().run_in_executor(hands, self._place, number, tray[:size])
         self.missing.discard(number)
 
-    def _place(self, number: int, pieces: list[bytes]) -> None:
-        """Hashing and numpy's copying let other threads run; taking fresh memory is slow."""
-        digest = hashlib.sha256()
-        for piece in pieces:
-            digest.update(piece)
-        if digest.hexdigest() != self.manifest.chunks[number]:
+    def _place(self, number: int, chunk: np.ndarray) -> None:
+        """Hashing and numpy's copying let other threads run."""
+        if hashlib.sha256(chunk.data).hexdigest() != self.manifest.chunks[number]:
             raise Refusal(messages.WRONG_HASH, f"chunk {number} has another SHA-256 than its manifest says")
-        start = chunk_span(self.manifest, number).start
-        for piece in pieces:
-            self._octets[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
-            start += len(piece)
+        self._octets[chunk_span(self.manifest, number)] = chunk

@@ -9,6 +9,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,6 @@ from ..errors import Cancelled, InputError
 from ..memory import is_out_of_memory
 from ..watch import Watch
 from ..wire import messages
-from ..wire.annotations import unpack
 from ..wire.messages import Problem
 from ..wire.results import encode_preview, encode_result, encode_suggestion
 from .job import Job
@@ -80,13 +80,17 @@ class Worker(threading.Thread):
     def _done(self, job: Job) -> Body:
         segmenter, work, request = self._segmenter, job.work, job.request
         assert segmenter and work  # held until the worker leaves the job
-        annotation = unpack(work.annotation, work.volume.geometry)
         watch = Watch(partial(self._jobs.progress, job), partial(self._jobs.is_over, job))
         if request.kind == "suggest":
-            body = encode_suggestion(segmenter.suggest(work.volume, annotation, watch))
+            body = encode_suggestion(segmenter.suggest(work.volume, work.annotation, watch))
         else:
-            way = (request.budget, request.strategy, request.seed, watch, partial(self._preview, job))
-            body = encode_result(segmenter.segment(work.volume, annotation, *way))
+            with ThreadPoolExecutor(1, "preview") as aside:  # the learner goes on meanwhile
+
+                def preview(labels: np.ndarray) -> None:
+                    aside.submit(self._preview, job, labels)
+
+                way = (request.budget, request.strategy, request.seed, watch, preview)
+                body = encode_result(segmenter.segment(work.volume, work.annotation, *way))
         if segmenter.engine.notes:
             # It gave way to a full memory for good (smaller tiles, the CPU): the next job begins afresh.
             self._segmenter = None

@@ -30,6 +30,9 @@ RESULT = f"{JOB}/result"
 
 #: Header with a random id that the client keeps for its life: what is fair, limited and superseded goes by it.
 CLIENT_HEADER = "X-MetaSegment-Client"
+#: Header with a volume's address on all requests about it and its jobs, so that a cluster can keep these together. The
+#: name is the one that Ray Serve and other proxies look at by themselves.
+VOLUME_HEADER = "X-Session-Id"
 #: Media type of arrays and of chunks.
 OCTETS = "application/octet-stream"
 #: Media type of a job's events.

@@ -1,0 +1,126 @@
+"""What the service costs over the same call in this process: `OMP_NUM_THREADS=1 python Testing/service_speed.py`.
+
+A CT-like volume of 512 x 512 x 300 voxels (157 MB) with three annotated slices is segmented by the first strategy
+alone, in this process and through a LocalLearner that already runs: a volume that the service has never seen (first),
+then the same again (next). Overhead is the time outside of the learner's own stages, there less here, so that a busy
+machine's slower learner does not count; time of the CPU is of both processes, in all there less here. Medians, with the
+machine's load beside them, and what it takes to fill fresh memory of the volume's size, as the service has to for a
+first request: on a virtual machine that can be more than all the rest. Reports; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from speed import annotated, ct_like
+
+from metasegment.client import LocalLearner
+from metasegment.engine import Engine
+from metasegment.learnt import load_learnt
+from metasegment.network import RELEASED, load_network
+from metasegment.segmentation import Budget, Segmentation
+from metasegment.segmenter import Segmenter
+from metasegment.volume import Volume
+
+SLICES = 3
+#: Seconds that issue 4 allows.
+ALLOWED = {"first": 0.3, "next": 0.05}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one call: on the clock, in the learner's own stages, and of the CPU in all processes."""
+
+    wall: float
+    stages: float
+    cpu: float
+
+    @property
+    def outside(self) -> float:
+        return self.wall - self.stages
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="of each call (default %(default)s)")
+    rounds = parser.parse_args().rounds
+    volume, truth = ct_like(1)
+    annotation = annotated(truth, volume.geometry, SLICES)
+    del truth
+    segmenter = Segmenter(Engine(load_network(), "cpu", load_learnt(RELEASED)))
+    costs: dict[str, list[Cost]] = {"here": [], "first": [], "next": []}
+    filled: list[tuple[float, np.ndarray]] = []
+    with LocalLearner(device="cpu") as learner:
+        learner.capabilities()
+        child = learner._child
+        assert child
+
+        def ask(who: Segmenter | LocalLearner, asked: Volume) -> Segmentation:
+            return who.segment(asked, annotation, Budget(seconds=0), "in_context", preview=lambda labels: None)
+
+        answers = [ask(who, volume) for who in (segmenter, learner)]  # kernels are set up, weights are read
+        assert np.array_equal(answers[0].labels, answers[1].labels)
+        for number in range(rounds):
+            array = volume.array.copy()
+            array[:, 0, 0] += number + 1
+            fresh = Volume(array, volume.geometry)
+            filled.append(filling(array))
+            costs["here"].append(cost_of(partial(ask, segmenter, fresh)))
+            costs["first"].append(cost_of(partial(ask, learner, fresh), child.pid))
+            costs["next"].append(cost_of(partial(ask, learner, fresh), child.pid))
+    report(costs, statistics.median(seconds for seconds, _ in filled))
+
+
+def filling(array: np.ndarray) -> tuple[float, np.ndarray]:
+    """Seconds to copy an array, and the copy: who keeps it gets other memory the next time."""
+    started = time.perf_counter()
+    copied = array.copy()
+    return time.perf_counter() - started, copied
+
+
+def cost_of(work: Callable[[], Segmentation], pid: int | None = None) -> Cost:
+    """The cost of a call, with the CPU of another process."""
+    cpu, wall = time.process_time() + cpu_seconds(pid), time.perf_counter()
+    result = work()
+    wall = time.perf_counter() - wall
+    return Cost(wall, sum(result.seconds.values()), time.process_time() + cpu_seconds(pid) - cpu)
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Seconds of the CPU that a process had so far, on Linux; 0 for None."""
+    if pid is None:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(costs: dict[str, list[Cost]], memory: float) -> None:
+    here = median(costs["here"], lambda c: c.outside)
+    here_cpu = median(costs["here"], lambda c: c.cpu)
+    load, cores = os.getloadavg()[0], os.cpu_count()
+    print(
+        f"load {load:.1f} on {cores} cores; here: {median(costs['here'], lambda c: c.wall):.3f} s a call; "
+        f"to fill fresh memory: {memory:.3f} s"
+    )
+    for name, allowed in ALLOWED.items():
+        overheads = sorted(c.outside - here for c in costs[name])
+        print(
+            f"{name}: overhead {statistics.median(overheads):.3f} s (allowed {allowed} s; from {overheads[0]:.3f} to "
+            f"{overheads[-1]:.3f}), {median(costs[name], lambda c: c.cpu) - here_cpu:.3f} s of the CPU"
+        )
+
+
+def median(costs: list[Cost], of: Callable[[Cost], float]) -> float:
+    return statistics.median(map(of, costs))
+
+
+if __name__ == "__main__":
+    main()
