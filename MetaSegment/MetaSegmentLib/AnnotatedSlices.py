@@ -99,7 +99,7 @@ class AnnotatedSlices(VTKObservationMixin):
             raise InputError(_("Nothing is drawn on this slice: mark it as 'structure absent' if that is so."))
         known = self._records.get(plane)
         before = known.before if known and known.isListed else None
-        self._write({**self._records, plane: SliceRecord(state, before, fingerprint)})
+        self._write({**self._records, plane: SliceRecord(state, before, (fingerprint,))})
 
     def remove(self, plane: Plane) -> None:
         """Take a plane off the list; what is drawn there stays in the segments."""
@@ -173,7 +173,7 @@ class AnnotatedSlices(VTKObservationMixin):
             return
         known = self._records.get(drawn)
         if known is None or not known.isListed:
-            known = SliceRecord(SliceState.PARTLY, before[drawn], self._seen[drawn])
+            known = SliceRecord(SliceState.PARTLY, before[drawn], (self._seen[drawn],))
         isKept = known.state is SliceState.IGNORED
         self._write({**self._records, drawn: known if isKept else replace(known, state=SliceState.PARTLY)}, [drawn])
 

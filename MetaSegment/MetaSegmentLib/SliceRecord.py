@@ -15,6 +15,8 @@ from .SliceEntry import SliceState
 from .VolumeGrid import Plane
 
 _ATTRIBUTE = "MetaSegment.AnnotatedSlices"
+#: How many looks of a plane are remembered: more than undo has steps (Segment Editor: 10).
+_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,17 @@ class SliceRecord:
     """What the user last said of a plane, and fingerprints by which undo and redo are recognised.
 
     `before` is how the plane looked before its first stroke (None: listed by hand, nothing to go back to), `after` how
-    it looked when last listed. A plane that looks as before is taken off the list but remembered. Example::
+    it looked while it was listed, the latest last. A plane that looks as before is taken off the list but remembered.
+    Undo may clear all segments on its way to an earlier look (vtkSegmentation::DeepCopy). Example::
 
-        record = SliceRecord(SliceState.DONE, before=EMPTY, after=fingerprint)
+        record = SliceRecord(SliceState.DONE, before=EMPTY, after=(fingerprint,))
         record = record.seen(EMPTY)              # undo: record.stateOf(EMPTY) is None
         record = record.seen(fingerprint)        # redo: record.stateOf(fingerprint) is SliceState.DONE
     """
 
     state: SliceState
     before: int | None
-    after: int
+    after: tuple[int, ...]
     isListed: bool = True
 
     def seen(self, fingerprint: int) -> SliceRecord:
@@ -40,8 +43,12 @@ class SliceRecord:
             return self
         if self.isListed:
             isUndone = fingerprint == (EMPTY if self.before is None else self.before)
-            return replace(self, isListed=False) if isUndone else replace(self, after=fingerprint)
-        return replace(self, isListed=fingerprint == self.after)
+            return replace(self, isListed=False) if isUndone else self._looking(fingerprint)
+        return replace(self._looking(fingerprint), isListed=True) if fingerprint in self.after else self
+
+    def _looking(self, fingerprint: int) -> SliceRecord:
+        earlier = tuple(look for look in self.after if look != fingerprint)
+        return replace(self, after=(*earlier, fingerprint)[-_LOOKS:])
 
     def stateOf(self, fingerprint: int) -> SliceState | None:
         """The state of the plane as it looks now; None where it is not listed."""
@@ -64,7 +71,9 @@ def load(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str) -> Records:
     try:
         rows = _stored(segmentationNode).get(key, [])
         return {
-            (int(row.pop("axis")), int(row.pop("index"))): SliceRecord(**{**row, "state": SliceState(row["state"])})
+            (int(row.pop("axis")), int(row.pop("index"))): SliceRecord(
+                **{**row, "state": SliceState(row["state"]), "after": tuple(row["after"])}
+            )
             for row in rows
         }
     except (AttributeError, KeyError, TypeError, ValueError):
