@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,23 @@ from metasegment.volume import Geometry, Volume, read_volume
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+_EXIT_STATUS = pytest.StashKey[int]()
 SMALL = (13, 11, 9)  # i, j, k: three different lengths, so that mixed-up axes show
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_EXIT_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the process once everything is reported, where Slicer's libraries were loaded: with torch beside them they end
+    it with a segmentation fault when the interpreter takes them down (slicer-core 5.12.4, PySide6 6.11.1, torch 2.13).
+    """
+    if "slicer" in sys.modules and _EXIT_STATUS in config.stash:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[_EXIT_STATUS])
 
 
 def _rotation(about_x: float, about_y: float, about_z: float) -> np.ndarray:
