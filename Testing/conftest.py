@@ -26,8 +26,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the process once everything is reported, where Slicer's libraries were loaded: with torch beside them they end
-    it with a segmentation fault when the interpreter takes them down (slicer-core 5.12.4, PySide6 6.11.1, torch 2.13).
+    """Ends the process once all is reported, where Slicer's libraries were loaded: with torch beside them they end it
+    with a segmentation fault when the interpreter takes them down (slicer-core 5.12.4, PySide6 6.11.1, torch 2.13).
     """
     if "slicer" in sys.modules and _EXIT_STATUS in config.stash:
         sys.stdout.flush()
