@@ -34,7 +34,7 @@ def test_no_request_made_from_the_description_meets_an_answer_that_is_not_in_it(
         ],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # not the locale's: Slicer's libraries set that to C in the tests' process
         timeout=300,
         check=False,
     )

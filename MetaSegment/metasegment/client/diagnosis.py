@@ -54,7 +54,8 @@ def _probe(python: str, environment: Mapping[str, str]) -> tuple[tuple[int, ...]
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # whatever the locale that Slicer's process has
+        errors="replace",
         timeout=_PROBE_SECONDS,
         check=True,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
