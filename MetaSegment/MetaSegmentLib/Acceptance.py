@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
+from metasegment.lattice import bounding_box
 
 from .EditableRegion import EditableRegion
 from .LabelImage import arrayOf, emptyImage, ijkToRasOf, imageOf, resampled, startOf
@@ -147,10 +148,9 @@ def _merge(
     segments: it takes voxels from those to be overwritten, and when editing is limited to one segment, gives it what
     is erased from another.
     """
-    used = [np.flatnonzero(voxels.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    if not used[0].size:
+    box = bounding_box(voxels)
+    if not box[0].stop:
         return
-    box = tuple(slice(int(axis[0]), int(axis[-1]) + 1) for axis in used)
     start = [int(s + part.start) for s, part in zip(startOf(grid), box, strict=True)]
     isTaking = mode == _Logic.MODE_MERGE_MIN
     modifier = imageOf((voxels[box] ^ isTaking).astype(np.uint8), ijkToRasOf(grid), start)

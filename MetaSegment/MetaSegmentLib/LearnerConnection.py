@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from metasegment.client import Connection, Learner
+from metasegment.lattice import bounding_box
 from metasegment.segmentation import NextSlice, Region, Segmentation
 from metasegment.watch import Watch
 
@@ -133,8 +134,5 @@ class LearnerConnection:
 
 def boxOf(labels: np.ndarray) -> Region:
     """The smallest box (k, j, i) with all labels that are not 0; one voxel where there are none."""
-    box = []
-    for axis in range(3):
-        used = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
-        box.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1))
-    return box[0], box[1], box[2]
+    k, j, i = (part if part.stop else slice(0, 1) for part in bounding_box(labels))
+    return k, j, i

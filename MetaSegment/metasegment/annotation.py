@@ -19,7 +19,7 @@ from .errors import InputError
 from .image_file import read_image, read_metadata
 from .oblique import digital_plane
 from .seg_nrrd import Color, Segment, segments_in
-from .volume import Geometry, volume_from_image
+from .volume import Geometry, Volume, volume_from_image
 
 UNKNOWN, BACKGROUND = 0, 255
 AXIS_NAMES = ("k", "j", "i")
@@ -93,10 +93,7 @@ def read_annotation(path: str | Path, geometry: Geometry, frame_of_reference: st
     if is_dicom(path):
         drawn = read_drawn(path, geometry, frame_of_reference)
         return _annotation(drawn.labels, geometry, drawn.segments)
-    metadata = read_metadata(path)
-    if "Segment0_ID" in metadata and metadata["components"] != "1":
-        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
-    volume = volume_from_image(read_image(path), path)
+    volume, metadata = read_label_file(path)
     if difference := geometry.difference(volume.geometry):
         raise InputError(f"{path} is not on the image's grid: it has {difference}")
     try:
@@ -105,6 +102,14 @@ def read_annotation(path: str | Path, geometry: Geometry, frame_of_reference: st
         return _annotation(labels, geometry, mark_background(labels, segments))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def read_label_file(path: str | Path) -> tuple[Volume, dict[str, str]]:
+    """A label file's voxels as they are, and its metadata; raises InputError where segments in it overlap."""
+    metadata = read_metadata(path)
+    if "Segment0_ID" in metadata and metadata["components"] != "1":
+        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
+    return volume_from_image(read_image(path), path), metadata
 
 
 def annotation_from_labels(

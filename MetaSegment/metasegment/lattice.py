@@ -39,10 +39,16 @@ def moved_to_grid(labels: np.ndarray, geometry: Geometry, wanted: Geometry) -> n
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest window that holds all of a mask that has voxels; one slice an axis."""
-    axes = range(mask.ndim)
-    inside = [np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != axis))) for axis in axes]
-    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in inside)
+    """The smallest window that holds all voxels of a mask, or of labels, that are not 0; one slice an axis, empty where
+    there are none.
+    """
+    window = []
+    for axis in range(mask.ndim):  # cut along one axis after the other: most is looked at once
+        used = np.flatnonzero(mask.max(axis=tuple(a for a in range(mask.ndim) if a != axis), initial=0))
+        part = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0)
+        mask = mask.swapaxes(0, axis)[part].swapaxes(0, axis)
+        window.append(part)
+    return tuple(window)
 
 
 def _steps(geometry: Geometry, wanted: Geometry) -> tuple[np.ndarray, np.ndarray]:

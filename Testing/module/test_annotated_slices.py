@@ -404,10 +404,13 @@ def test_another_volume_has_a_list_of_its_own(
     assert AnnotatedSlices(other, a_hand.segmentation).entries() == ()
 
 
-def test_a_closed_scene_does_no_harm(a_scene: Any, a_hand: Any, liver: str, tracked: AnnotatedSlices) -> None:
+def test_a_closed_scene_does_no_harm(
+    a_scene: Any, a_hand: Any, liver: str, tracked: AnnotatedSlices, capfd: pytest.CaptureFixture[str]
+) -> None:
     a_hand.stroke(liver, (0, 12))
     a_scene.Clear(True)
     tracked.release()
+    assert "Traceback" not in capfd.readouterr().err  # VTK prints what an observer raises
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

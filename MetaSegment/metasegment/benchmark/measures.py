@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..lattice import bounding_box
 from ..overlap import overlap
-from .slices import filled
 from .study import Prediction
 
 #: Millimetres within which surfaces count as the same (NSD).
@@ -102,10 +102,5 @@ def _surface_distances(
 
 def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
     """The box around a mask with a margin in voxels."""
-    box: list[slice] = []
-    for axis in range(3):
-        inside = mask[tuple(box)]  # what is outside of the earlier axes' range need not be looked at again
-        shown = filled(inside, axis)
-        first, last = (int(shown[0]), int(shown[-1])) if shown.size else (0, 0)
-        box.append(slice(max(0, first - margin), last + 1 + margin))
-    return box[0], box[1], box[2]
+    k, j, i = (slice(max(0, part.start - margin), max(1, part.stop) + margin) for part in bounding_box(mask))
+    return k, j, i

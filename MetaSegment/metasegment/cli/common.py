@@ -11,6 +11,7 @@ from types import FrameType
 
 from ..annotation import Annotation, read_annotation
 from ..dicom_objects.source import frame_of_reference_in
+from ..dicom_series import is_dicom
 from ..engine import Engine, choose_device
 from ..errors import InputError
 from ..image_file import refuse_unknown_suffix
@@ -43,7 +44,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     volume = read_volume(options.image)
-    frame = frame_of_reference_in(options.image) if options.image.is_dir() else None
+    needs_frame = options.image.is_dir() and is_dicom(options.annotation)  # finding it reads all headers again
+    frame = frame_of_reference_in(options.image) if needs_frame else None
     return volume, read_annotation(options.annotation, volume.geometry, frame)
 
 

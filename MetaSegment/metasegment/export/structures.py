@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import BACKGROUND, as_label_array, mark_background
+from ..annotation import BACKGROUND, as_label_array, mark_background, read_label_file
 from ..dicom_objects.drawn import read_drawn
 from ..dicom_series import is_dicom
 from ..errors import InputError
-from ..image_file import read_image, read_metadata
 from ..lattice import moved_to_grid
 from ..seg_nrrd import Color, Segment, segments_in
 from ..terminology import terminology_of
-from ..volume import Geometry, volume_from_image
+from ..volume import Geometry
 
 _GOLDEN_RATIO = 0.618034  # steps of it spread hues so that no two of the first dozen look alike
 
@@ -94,10 +93,7 @@ def present_labels(labels: np.ndarray) -> tuple[int, ...]:
 
 
 def _from_label_file(path: str | Path) -> Structures:
-    metadata = read_metadata(path)
-    if "Segment0_ID" in metadata and metadata["components"] != "1":
-        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
-    volume = volume_from_image(read_image(path), path)
+    volume, metadata = read_label_file(path)
     try:
         labels = as_label_array(volume.array)
         segments = mark_background(labels, segments_in(metadata))

@@ -75,7 +75,8 @@ class Gate:
         state: State = {}
         on_folds = self.predicted(learner, state, folds)
         quality = estimated_dice(evidence_of(case, folds, on_folds))
-        classical = [self.predicted(self.strategies[name], {}, seeing(folds, on_folds)) for name in CLASSICAL]
+        informed = seeing(folds, on_folds)
+        classical = [self.predicted(self.strategies[name], {}, informed) for name in CLASSICAL]
         answers = [
             dict(zip((LEARNED, *CLASSICAL), found, strict=True)) for found in zip(on_folds, *classical, strict=True)
         ]

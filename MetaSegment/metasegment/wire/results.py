@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..lattice import bounding_box
 from ..segmentation import Map, NextSlice, Region, Segmentation, StructureResult
 from .arrays import decode, encode
 from .records import from_json, require, to_json
@@ -96,7 +97,8 @@ def decode_result(message: bytes | bytearray | memoryview, shape: tuple[int, int
 
 def encode_preview(labels: np.ndarray) -> list[bytes | memoryview]:
     """The first answer, labels uint8 (k, j, i), in pieces; looks at every voxel once to find where they end."""
-    region = _box_of(labels)
+    k, j, i = bounding_box(labels)
+    region = k, j, i
     return encode({_LABELS: labels[region]}, {_TEXT: to_json(_crop_of(region))})
 
 
@@ -140,19 +142,6 @@ def _pasted(crop: np.ndarray, region: Region, shape: tuple[int, int, int]) -> np
 def _crop_of(region: Region) -> _Crop:
     k, j, i = ((part.start, part.stop) for part in region)
     return _Crop((k, j, i))
-
-
-def _box_of(labels: np.ndarray) -> Region:
-    """The smallest box with all labels that are not 0; cut along one axis after the other, as the first is the most."""
-    region = []
-    for axis in range(3):
-        across = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero(labels.max(axis=across, initial=0))
-        part = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0)
-        labels = labels.swapaxes(0, axis)[part].swapaxes(0, axis)
-        region.append(part)
-    k, j, i = region
-    return k, j, i
 
 
 def _without_nan(suggestion: NextSlice | None) -> _NextSlice | None:
