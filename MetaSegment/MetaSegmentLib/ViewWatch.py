@@ -41,6 +41,7 @@ class ViewWatch(VTKObservationMixin):
         self._listen(self._scene, self._scene.NodeAddedEvent, self._onNodeAdded)
         for node in self._scene.GetNodesByClass("vtkMRMLSliceNode"):
             self._listen(node, vtk.vtkCommand.ModifiedEvent, self._onViewModified)
+            self._offsets.setdefault(node.GetID(), node.GetSliceOffset())  # being resized is no first move
         for node in self._scene.GetNodesByClass("vtkMRMLCrosshairNode"):
             self._listen(node, node.CursorPositionModifiedEvent, self._onCursorMoved)
 
