@@ -172,6 +172,15 @@ def add_oblique_slice(annotation: Annotation, mask: np.ndarray, affine: np.ndarr
     )
 
 
+def completed(annotation: Annotation, labels: np.ndarray) -> Annotation:
+    """The annotation with every unknown voxel filled from a label map uint8 (k, j, i), whose 0 is background."""
+    filled = np.where(labels == UNKNOWN, np.uint8(BACKGROUND), labels)
+    known = annotation.labels != UNKNOWN
+    filled[known] = annotation.labels[known]
+    found = annotation_from_labels(filled, annotation.geometry)
+    return replace(found, names=annotation.names, colors=annotation.colors)
+
+
 def sheets(annotation: Annotation) -> tuple[AnnotatedSlice | ObliqueSlice, ...]:
     """All annotated slices, oblique ones last; the `voxels` of one can be hidden and the others kept.
 

@@ -5,7 +5,7 @@ full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from monai.inferers.utils import sliding_window_inference
@@ -15,6 +15,7 @@ from torch.func import functional_call
 from .errors import InputError
 from .learnt import Learnt
 from .precision import fastest_precision
+from .weights_file import checksum
 
 #: Edge in cells of the largest grid that runs in one piece, then of the tiles tried when the memory is full.
 WINDOWS = (128, 96, 64, 48)
@@ -35,6 +36,11 @@ class Engine:
         self.precision = fastest_precision(self.network, device, training=False)
         self.precision.lay_out(self.network)
         self._windows = list(WINDOWS)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the network's weights: what is learnt on top of them holds for no others."""
+        return checksum({name: p.detach().cpu() for name, p in self.network.named_parameters()})
 
     def learnt(self, strategy: str) -> dict[str, Tensor]:
         """The meta-parameters of a strategy, on the device; InputError where these weights come without."""

@@ -96,6 +96,14 @@ def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, limits: B
     return Box(_triple(start), _triple(stop)).clipped(limits)
 
 
+def united(one: Box, other: Box) -> Box:
+    """The smallest box around two."""
+    return Box(
+        _triple(min(a, b) for a, b in zip(one.start, other.start, strict=True)),
+        _triple(max(a, b) for a, b in zip(one.stop, other.stop, strict=True)),
+    )
+
+
 def resample(array: Tensor, grid: Grid) -> Tensor:
     """Samples an array (…, k, j, i) at the cells of a grid: linear where the grid is finer, area-weighted where it
     is coarser.

@@ -65,7 +65,7 @@ class Segmentation:
     """The map, what is known of each structure, and the next slice to annotate, if any.
 
     `seconds` is by stage, `peak_memory_mb` of the whole process where the system tells, `notes` are sentences for the
-    user.
+    user. `familiarity` is how much the volume resembles what the applied task learnt from, 0…1; None without one.
     """
 
     map: Map
@@ -75,6 +75,7 @@ class Segmentation:
     device: str
     peak_memory_mb: float | None
     notes: tuple[str, ...]
+    familiarity: float | None = None
 
     @property
     def labels(self) -> np.ndarray:

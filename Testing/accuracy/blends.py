@@ -28,7 +28,7 @@ from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
 from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of, seeing
-from metasegment.segmenter.segmenter import Found, locate
+from metasegment.segmenter.locate import Found, Question, locate
 from metasegment.strategies import Query
 from metasegment.watch import Watch
 
@@ -63,9 +63,9 @@ def main() -> None:
 
 def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     """Dice of every blend on the coarse grid, and the evidence for the quality estimate."""
-    volume, annotation = as_study(task)
+    question = Question(*as_study(task))
     strategies, engine, watch = segmenter.strategies, segmenter.engine, Watch()
-    found = locate(volume, annotation, annotation.structures[0], strategies[IN_CONTEXT], engine, watch)
+    found = locate(question, question.annotation.structures[0], None, strategies[IN_CONTEXT], engine, watch)
     case = found.case
     query = finest_query(case, segmenter)
     members = {LEARNED: torch.sigmoid(strategies[IN_CONTEXT].predict({}, query, engine))}

@@ -28,7 +28,7 @@ from metasegment.network import load_network
 from metasegment.overlap import overlap
 from metasegment.prompts import known_fractions
 from metasegment.roi import Grid, working_grid
-from metasegment.segmenter.segmenter import locate
+from metasegment.segmenter.locate import Question, locate
 from metasegment.strategies import all_strategies
 from metasegment.volume import Geometry, Volume
 from metasegment.watch import Watch
@@ -143,9 +143,9 @@ def test_a_network_from_scratch_answers_within_the_roi(study_with: Callable[...,
 def test_the_help_is_the_box_that_the_segmenter_starts_from(study_with: Callable[..., Study]) -> None:
     study = study_with((0, 6), (0, 16))
     found = locate(
-        study.volume,
-        study.annotation,
+        Question(study.volume, study.annotation),
         STRUCTURE,
+        None,
         all_strategies()["in_context"],
         Engine(load_network(), "cpu"),
         Watch(),

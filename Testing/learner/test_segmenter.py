@@ -24,7 +24,7 @@ from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.case import extent_on_slices
 from metasegment.segmenter.gate import ADAPTING
-from metasegment.segmenter.segmenter import locate
+from metasegment.segmenter.locate import Question, locate
 from metasegment.strategies import Lesson, Query, State, all_strategies
 from metasegment.strategies.base import Heartbeat
 from metasegment.volume import Geometry, Volume
@@ -298,7 +298,7 @@ def test_to_one_structure_the_other_is_background(
     alone = annotation_from_labels(np.where(labels == 2, BACKGROUND, labels), volume.geometry)
     in_context = all_strategies()["in_context"]
     first, second = (
-        locate(volume, annotation, 1, in_context, released_engine, Watch()).case.first.probability
+        locate(Question(volume, annotation), 1, None, in_context, released_engine, Watch()).case.first.probability
         for annotation in (together, alone)
     )
     assert torch.equal(first, second)

@@ -14,7 +14,9 @@ from torch import Tensor
 from ..engine import Engine
 from ..prompts import Prompt, Scene, make_prompt, sharpened
 from ..roi import Box, Grid, resample, working_grid
+from ..segmentation import Region
 from ..strategies import Query, State, Strategy
+from .case import shifted
 
 #: Cells of the grid on which the whole ROI is seen at once.
 COARSE_CELLS = 64**3
@@ -36,12 +38,21 @@ class Answer:
     probability: Tensor
 
 
-def coarse_answer(
-    strategy: Strategy, state: State, scene: Scene, structure: int, prompt: Prompt, engine: Engine
-) -> Answer:
-    """The strategy's answer on the prompt's own grid."""
-    query = Query(scene, structure, prompt, prompt.grid)
-    return Answer(prompt.grid, torch.sigmoid(strategy.predict(state, query, engine)))
+def coarse_answer(strategy: Strategy, state: State, query: Query, engine: Engine) -> Answer:
+    """The strategy's answer on the query's grid."""
+    return Answer(query.grid, torch.sigmoid(strategy.predict(state, query, engine)))
+
+
+def informed(query: Query, prior: Answer | None) -> Query:
+    """The query with a prior as the earlier answer, if there is one."""
+    if prior is None:
+        return query
+    return replace(query, previous=resample(prior.probability, query.grid.within(prior.grid)))
+
+
+def seen_from(region: Region, answer: Answer) -> Answer:
+    """An answer in the volume's coordinates, in those of a region."""
+    return Answer(Grid(shifted(answer.grid.box, region), answer.grid.shape), answer.probability)
 
 
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:

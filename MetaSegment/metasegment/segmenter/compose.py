@@ -66,5 +66,8 @@ def _keep_annotated(labels: np.ndarray, uncertainty: np.ndarray, region: Region,
 
 
 def _union(regions: Sequence[Region]) -> Region:
+    """The smallest region around all; one voxel where there is none."""
+    if not regions:
+        return slice(0, 1), slice(0, 1), slice(0, 1)
     k, j, i = (slice(min(r[a].start for r in regions), max(r[a].stop for r in regions)) for a in range(3))
     return k, j, i

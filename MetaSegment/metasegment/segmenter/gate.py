@@ -19,7 +19,7 @@ from ..prompts import Prompt, known_fractions
 from ..segmentation import Budget
 from ..strategies import Lesson, Query, State, Strategy, Support
 from ..watch import Watch
-from .answer import Answer, refined
+from .answer import Answer, informed, refined
 from .blend import LEARNED, Blend, best_blend
 from .folds import Fold, make_folds, make_lessons
 from .quality import Evidence, estimated_dice, expected_overlap
@@ -36,17 +36,24 @@ LEAST_LEAD = 0.05
 
 @dataclass(frozen=True)
 class Case:
-    """One structure as the gate sees it: what is annotated, the prompt of all of it, and the first, in-context
-    answer.
+    """One structure as the gate sees it: what is annotated, the query of all of it, and the first, in-context answer.
+
+    `prior` is what was thought before any slice was seen, if anything.
     """
 
     support: Support
-    prompt: Prompt
+    query: Query
     first: Answer
+    prior: Answer | None = None
 
     @property
-    def query(self) -> Query:
-        return Query(self.support.scene, self.support.structure, self.prompt, self.prompt.grid)
+    def prompt(self) -> Prompt:
+        return self.query.prompt
+
+    def folds(self) -> list[Fold]:
+        """Its annotated slices hidden one at a time, with the prior, which knows none of them."""
+        folds = make_folds(self.support, self.prompt.grid.box)
+        return [replace(fold, query=informed(fold.query, self.prior)) for fold in folds]
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Gate:
 
     def decide(self, case: Case) -> Decision:
         """Blends with the classical answers where that helps, adapts where that helps, and answers."""
-        folds = make_folds(case.support, case.prompt.grid.box)
+        folds = case.folds()
         learner: Strategy = self.strategies[IN_CONTEXT]
         state: State = {}
         on_folds = self.predicted(learner, state, folds)
@@ -88,7 +95,7 @@ class Gate:
 
     def answer_with(self, name: str, case: Case) -> Decision:
         """The answer of one strategy as it is, with its expected Dice."""
-        folds = make_folds(case.support, case.prompt.grid.box)
+        folds = case.folds()
         strategy = self.strategies[name]
         state = self._taught(strategy, make_lessons(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))

@@ -10,38 +10,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..annotation import Annotation
+from ..annotation import Annotation, empty_annotation
 from ..engine import Engine
 from ..errors import InputError
 from ..export import default_name
 from ..memory import peak_memory_mb
-from ..prompts import box_limits, structure_box
-from ..roi import Box, grown
-from ..segmentation import AUTO, Budget, NextSlice, Region, Segmentation, StructureResult
+from ..segmentation import AUTO, Budget, NextSlice, Segmentation, StructureResult
 from ..strategies import MetaStrategy, Strategy, all_strategies
+from ..task import Task
 from ..volume import Volume
 from ..watch import Watch
-from .answer import Answer, coarse_answer, prompt_for
-from .case import cut_out, extent_on_slices, region_of, shifted
+from .answer import Answer
+from .apply import RECALLED, confidence, placed, require_structures, sightings, with_confidence
 from .compose import Placed, compose
-from .gate import IN_CONTEXT, Case, Decision, Gate
+from .gate import IN_CONTEXT, Gate
+from .locate import Found, Question, locate
 from .next_slice import suggest_next_slice
-
-#: The box grows by this factor where the mask touches its faces, at most so many times.
-GROWTH, GROWTH_ROUNDS = 1.5, 3
-#: Share of a face's cells that the mask must cover to count as touching: a few stray cells are no reason to grow.
-TOUCHING = 0.01
+from .teach import taught
 
 
 @dataclass(frozen=True)
-class Found:
-    """A structure located: its case, in the coordinates of a region of the volume."""
+class Finding:
+    """The answer for one structure, where it came from, and its expected Dice, 0…1."""
 
-    case: Case
-    region: Region
-
-    def placed(self, answer: Answer) -> Placed:
-        return Placed(self.case.support.structure, self.region, answer)
+    placed: Placed
+    strategy: str
+    estimated_dice: float
 
 
 @dataclass
@@ -77,55 +71,106 @@ class Segmenter:
             self.engine.learnt(strategy)  # refused before the work, not after the first answer
         watch = watch or Watch()
         watch.start(budget.seconds)
-        found = self._first_answers(volume, annotation, watch)
-        if preview:
-            preview(compose(annotation, [f.placed(f.case.first) for f in found]).labels)
-        gate = Gate(self.strategies, self.engine, budget, seed, watch)
-        decisions = []
-        for number, item in enumerate(found):
-            watch.enter("adapting", 0.3 + 0.6 * number / len(found))
-            watch.spend(1 / (len(found) - number))
-            decisions.append(gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case))
-        watch.enter("composing", 0.9)
-        result = self._result(volume, annotation, found, decisions, watch)
-        watch.progress("done", 1.0)
-        return result
+        return self._answered(
+            Question(volume, annotation, {}, annotation.names), budget, strategy, seed, watch, preview
+        )
 
     def suggest(self, volume: Volume, annotation: Annotation, watch: Watch | None = None) -> NextSlice | None:
         """The next slice worth annotating; without adapting, which hardly moves where the answer is unsure."""
         return self.segment(volume, annotation, Budget(seconds=0), watch=watch).next_slice
 
-    def _first_answers(self, volume: Volume, annotation: Annotation, watch: Watch) -> list[Found]:
-        found = []
-        for number, structure in enumerate(annotation.structures):
-            watch.enter("first answer", 0.3 * number / len(annotation.structures))
-            found.append(locate(volume, annotation, structure, self.strategies[IN_CONTEXT], self.engine, watch))
-        watch.leave()
-        return found
-
-    def _result(
+    def teach(
         self,
         volume: Volume,
         annotation: Annotation,
-        found: Sequence[Found],
-        decisions: Sequence[Decision],
-        watch: Watch,
+        earlier: Task | None = None,
+        watch: Watch | None = None,
+        seed: int = 0,
+    ) -> Task:
+        """What a segmented volume teaches for the next patient; `earlier`, a task of the same structures, grows by it.
+
+        Every voxel must be known, as `completed` makes an annotation with an answer. Raises InputError where one is
+        not, or the structures are others than the earlier task's.
+        """
+        return taught(volume, annotation, self.engine.checksum, earlier, seed, watch or Watch())
+
+    def apply(
+        self,
+        task: Task,
+        volume: Volume,
+        annotation: Annotation | None = None,
+        budget: Budget = Budget(),  # noqa: B008 (frozen)
+        seed: int = 0,
+        watch: Watch | None = None,
+        preview: Callable[[np.ndarray], None] | None = None,
     ) -> Segmentation:
-        map_ = compose(annotation, [f.placed(d.answer) for f, d in zip(found, decisions, strict=True)])
-        millilitres = float(np.prod(volume.geometry.spacing)) / 1000
+        """Finds a task's structures in a volume, with the help of slices where some are annotated.
+
+        Labels of the annotation are the task's. Raises InputError for a task made for other weights and for structures
+        it does not have; otherwise as `segment`.
+        """
+        watch = watch or Watch()
+        watch.start(budget.seconds)
+        annotation = annotation or empty_annotation(volume.geometry)
+        require_structures(task, annotation)
+        watch.enter("looking for the structures", 0.0)
+        priors = sightings(task, self.engine.checksum, volume, watch)
+        names = {structure.label: structure.name for structure in task.structures}
+        question = Question(volume, annotation, priors, names)
+        result = self._answered(question, budget, AUTO, seed, watch, preview)
+        return with_confidence(result, task, priors)
+
+    def _answered(
+        self,
+        question: Question,
+        budget: Budget,
+        strategy: str,
+        seed: int,
+        watch: Watch,
+        preview: Callable[[np.ndarray], None] | None,
+    ) -> Segmentation:
+        annotation = question.annotation
+        recalled = [_recalled(question, s, prior) for s, prior in question.recalled.items()]
+        found = self._first_answers(question, watch)
+        if preview:
+            first = [r.placed for r in recalled] + [f.placed(f.case.first) for f in found]
+            preview(compose(annotation, first).labels)
+        gate = Gate(self.strategies, self.engine, budget, seed, watch)
+        findings = recalled
+        for number, item in enumerate(found):
+            watch.enter("adapting", 0.3 + 0.6 * number / len(found))
+            watch.spend(1 / (len(found) - number))
+            decided = gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case)
+            findings.append(Finding(item.placed(decided.answer), decided.strategy, decided.estimated_dice))
+        watch.enter("composing", 0.9)
+        result = self._result(question, findings, watch)
+        watch.progress("done", 1.0)
+        return result
+
+    def _first_answers(self, question: Question, watch: Watch) -> list[Found]:
+        structures, found = question.annotation.structures, []
+        for number, structure in enumerate(structures):
+            watch.enter("first answer", 0.3 * number / len(structures))
+            prior = question.priors.get(structure)
+            found.append(locate(question, structure, prior, self.strategies[IN_CONTEXT], self.engine, watch))
+        return found
+
+    def _result(self, question: Question, findings: Sequence[Finding], watch: Watch) -> Segmentation:
+        map_ = compose(question.annotation, [f.placed for f in findings])
+        millilitres = float(np.prod(question.volume.geometry.spacing)) / 1000
         counts = np.bincount(map_.labels[map_.region].ravel(), minlength=256)
         structures = tuple(
             StructureResult(
-                label=f.case.support.structure,
-                name=annotation.names.get(f.case.support.structure, default_name(f.case.support.structure)),
-                voxels=int(counts[f.case.support.structure]),
-                volume_ml=float(counts[f.case.support.structure]) * millilitres,
-                estimated_dice=d.estimated_dice,
-                strategy=d.strategy,
+                label=label,
+                name=question.names.get(label, default_name(label)),
+                voxels=int(counts[label]),
+                volume_ml=float(counts[label]) * millilitres,
+                estimated_dice=f.estimated_dice,
+                strategy=f.strategy,
             )
-            for f, d in zip(found, decisions, strict=True)
+            for label, f in sorted((f.placed.structure, f) for f in findings)
         )
-        suggestion = suggest_next_slice(map_, annotation)
+        suggestion = suggest_next_slice(map_, question.annotation)
         watch.leave()
         return Segmentation(
             map_,
@@ -138,35 +183,6 @@ class Segmenter:
         )
 
 
-def locate(
-    volume: Volume, annotation: Annotation, structure: int, strategy: Strategy, engine: Engine, watch: Watch
-) -> Found:
-    """Finds the structure's box, growing it where the first answer touches its faces."""
-    extent = extent_on_slices(annotation, structure)
-    shape = annotation.labels.shape
-    box = structure_box(extent, volume.geometry.spacing_kji, shape)
-    limits = box_limits(extent, shape)
-    for _ in range(GROWTH_ROUNDS + 1):
-        watch.check()
-        found = _answer_in(volume, annotation, structure, box, strategy, engine)
-        larger = grown(box, _touching(found.case.first), GROWTH, limits)
-        if larger == box:
-            break
-        box = larger
-    return found
-
-
-def _answer_in(
-    volume: Volume, annotation: Annotation, structure: int, box: Box, strategy: Strategy, engine: Engine
-) -> Found:
-    region = region_of(box, annotation.labels.shape)
-    support = cut_out(volume, annotation, structure, region)
-    prompt = prompt_for(support.scene, structure, shifted(box, region))
-    first = coarse_answer(strategy, {}, support.scene, structure, prompt, engine)
-    return Found(Case(support, prompt, first), region)
-
-
-def _touching(answer: Answer) -> list[tuple[bool, bool]]:
-    mask = answer.probability > 0.5
-    shares = [mask.movedim(axis, 0).flatten(1).float().mean(1) for axis in range(3)]
-    return [(bool(s[0] > TOUCHING), bool(s[-1] > TOUCHING)) for s in shares]
+def _recalled(question: Question, structure: int, prior: Answer) -> Finding:
+    """A structure as the task finds it, without slices."""
+    return Finding(placed(prior, structure, question.annotation.labels.shape), RECALLED, confidence(prior))

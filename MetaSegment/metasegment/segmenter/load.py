@@ -1,0 +1,15 @@
+"""The learner from its weights file, on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..engine import Engine, choose_device
+from ..learnt import load_learnt
+from ..network import RELEASED, load_network
+from .segmenter import Segmenter
+
+
+def load_segmenter(weights: Path = RELEASED, device: str = "auto") -> Segmenter:
+    """A segmenter on "auto", "cpu", "cuda" or "cuda:N"; InputError where the weights or the device are not there."""
+    return Segmenter(Engine(load_network(weights), choose_device(device), load_learnt(weights)))

@@ -1,0 +1,94 @@
+"""Finding an annotated structure: the box it is worked on in, and a first answer there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..annotation import Annotation
+from ..engine import Engine
+from ..prompts import box_limits, structure_box
+from ..roi import Box, grown, united
+from ..segmentation import Region
+from ..strategies import Query, Strategy
+from ..volume import Volume
+from ..watch import Watch
+from .answer import Answer, coarse_answer, informed, prompt_for, seen_from
+from .case import cut_out, extent_on_slices, region_of, shifted
+from .compose import Placed
+from .gate import Case
+
+#: The box grows by this factor where the mask touches its faces, at most so many times.
+GROWTH, GROWTH_ROUNDS = 1.5, 3
+#: Share of a face's cells that the mask must cover to count as touching: a few stray cells are no reason to grow.
+TOUCHING = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A volume with its annotated slices, what was thought of structures before, by label, and their names.
+
+    Priors are on grids in the volume's voxel-edge coordinates.
+    """
+
+    volume: Volume
+    annotation: Annotation
+    priors: Mapping[int, Answer] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def recalled(self) -> dict[int, Answer]:
+        """The priors of structures that no slice shows."""
+        return {label: prior for label, prior in self.priors.items() if label not in self.annotation.structures}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A structure located: its case, in the coordinates of a region of the volume."""
+
+    case: Case
+    region: Region
+
+    def placed(self, answer: Answer) -> Placed:
+        return Placed(self.case.support.structure, self.region, answer)
+
+
+def locate(
+    question: Question, structure: int, prior: Answer | None, strategy: Strategy, engine: Engine, watch: Watch
+) -> Found:
+    """Finds the box of an annotated structure, and of what was thought of it before, growing it where the first answer
+    touches its faces.
+    """
+    annotation, spacing = question.annotation, question.volume.geometry.spacing_kji
+    shape = annotation.labels.shape
+    extent = extent_on_slices(annotation, structure)
+    limits = box_limits(extent, shape)
+    box = structure_box(extent, spacing, shape)
+    if prior:
+        box = united(box, prior.grid.box.clipped(limits))
+    for _ in range(GROWTH_ROUNDS + 1):
+        watch.check()
+        found = _answer_in(question, structure, box, prior, strategy, engine)
+        larger = grown(box, _touching(found.case.first), GROWTH, limits)
+        if larger == box:
+            break
+        box = larger
+    return found
+
+
+def _answer_in(
+    question: Question, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
+) -> Found:
+    region = region_of(box, question.annotation.labels.shape)
+    support = cut_out(question.volume, question.annotation, structure, region)
+    prompt = prompt_for(support.scene, structure, shifted(box, region))
+    if prior:
+        prior = seen_from(region, prior)
+    query = informed(Query(support.scene, structure, prompt, prompt.grid), prior)
+    return Found(Case(support, query, coarse_answer(strategy, {}, query, engine), prior), region)
+
+
+def _touching(answer: Answer) -> list[tuple[bool, bool]]:
+    mask = answer.probability > 0.5
+    shares = [mask.movedim(axis, 0).flatten(1).float().mean(1) for axis in range(3)]
+    return [(bool(s[0] > TOUCHING), bool(s[-1] > TOUCHING)) for s in shares]

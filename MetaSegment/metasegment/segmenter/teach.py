@@ -1,0 +1,63 @@
+"""What a segmented volume teaches for the next one: a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..annotation import UNKNOWN, Annotation
+from ..errors import InputError
+from ..export import default_name
+from ..task import Provenance, Task, TaskStructure
+from ..terminology import TISSUE, entry_of, terminology_of
+from ..transfer import from_numbers, learn_lesson, to_numbers
+from ..volume import Volume
+from ..watch import Watch
+
+#: How tasks are learnt; a file of another way is refused.
+STRATEGY = "context"
+#: Lessons that a task holds at most, the latest ones; each answers, and the answers are averaged.
+MOST_LESSONS = 8
+#: Hounsfield units: air around a patient is below this, and no other modality is.
+AIR = -900
+
+
+def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task | None, seed: int, watch: Watch) -> Task:
+    """A task from a volume of which every voxel is known, beside what an earlier task holds.
+
+    `weights` is the checksum of the network's weights. Raises InputError where voxels are unknown or the structures are
+    not the earlier task's.
+    """
+    if bool((annotation.labels == UNKNOWN).any()):
+        raise InputError("only a whole segmentation can be taught, and some voxels are unknown (0): segment it first")
+    structures = tuple(_structure(annotation, label) for label in annotation.structures)
+    lessons = []
+    if earlier:
+        _require_same(structures, earlier)
+        lessons = from_numbers(earlier.numbers)
+    image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
+    masks = [torch.from_numpy(annotation.labels == structure.label).float() for structure in structures]
+    lessons.append(learn_lesson(image, masks, volume.geometry.spacing_kji, seed, watch))
+    provenance = Provenance(
+        structures=structures,
+        weights=weights,
+        strategy=STRATEGY,
+        modality="CT" if float(image.min()) <= AIR else "",
+        volumes=1 + (earlier.provenance.volumes if earlier else 0),
+    )
+    return Task(provenance, to_numbers(lessons[-MOST_LESSONS:]))
+
+
+def _structure(annotation: Annotation, label: int) -> TaskStructure:
+    name = annotation.names.get(label, default_name(label))
+    terminology = terminology_of(name)
+    entry = "" if terminology == TISSUE else entry_of(terminology)
+    return TaskStructure(label, name, annotation.colors.get(label), entry)
+
+
+def _require_same(structures: Sequence[TaskStructure], earlier: Task) -> None:
+    ours, theirs = ([f"{s.name} ({s.label})" for s in found] for found in (structures, earlier.structures))
+    if ours != theirs:
+        raise InputError(f"the task is for {', '.join(theirs)}, the segmentation has {', '.join(ours)}: teach the same")

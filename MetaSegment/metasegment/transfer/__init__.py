@@ -1,0 +1,7 @@
+"""From one volume to the next: what structures look like and where they lie, learnt from a segmented volume and found
+in another without prompts. Knows images and masks on grids; nothing of files, annotation or the network.
+"""
+
+from .lesson import Lesson, Sighting, from_numbers, learn_lesson, look_for, to_numbers
+
+__all__ = ["Lesson", "Sighting", "from_numbers", "learn_lesson", "look_for", "to_numbers"]

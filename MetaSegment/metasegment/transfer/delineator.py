@@ -1,0 +1,136 @@
+"""One structure around the place where it is thought to be: its shape and what it looks like, in place and size of its
+own, so that looking again from where it was found comes closer (mean shift).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ..roi import Box, Grid, Triple, resample
+from ..watch import Watch
+from .context import context, standardised
+from .locator import drawn
+from .perceptron import Perceptron, learn
+from .views import random_view
+
+#: Cells of the box around a structure: where it is learnt with room to move, and where it is looked for.
+TAUGHT_CELLS, CELLS = 52**3, 36**3
+#: Those boxes, in lengths of the structure.
+TAUGHT_ROOM, ROOM = 3.0, 2.0
+REACHES = (1, 2, 4, 8)
+HIDDEN = 48
+VIEWS, CELLS_PER_VIEW = 24, 3000
+#: By how much of its size a structure's place is mistaken in a lesson.
+MISPLACED = 0.08
+LEAST_CELLS = 8
+#: It is looked for again from where it was found, until it moves by less than half a cell or so many times.
+ROUNDS, STILL = 4, 0.5
+#: Shares of a structure's cells beyond which it ends: stray cells do not move it.
+ENDS = (0.01, 0.99)
+
+
+@dataclass(frozen=True)
+class Delineator:
+    """Probability of one structure, which is `size_mm` long (k, j, i), around a place."""
+
+    perceptron: Perceptron
+    size_mm: Triple
+
+    def probability(
+        self, image: Tensor, spacing: Sequence[float], centre_mm: Triple, watch: Watch
+    ) -> tuple[Grid, Tensor]:
+        """Looks for the structure in an image (k, j, i) around a place, in mm from the corner of the volume.
+
+        Returns a grid around where it was found, and (k, j, i) on it.
+        """
+        for _ in range(ROUNDS):
+            watch.check()
+            grid, cell_mm = around(centre_mm, self.size_mm, ROOM, CELLS, spacing)
+            seen = standardised(resample(image, grid))
+            middle = torch.tensor(seen.shape) / 2
+            features = _features(seen, torch.arange(seen.numel()), middle, torch.tensor(self.size_mm) / cell_mm)
+            found = self.perceptron.probabilities(features)[:, 0].reshape(seen.shape)
+            ends = _ends(found)
+            if ends is None:
+                break
+            moved = ((ends[0] + ends[1]) / 2 - middle) * cell_mm
+            if float(moved.abs().max()) < STILL * cell_mm:
+                break
+            k, j, i = (c + float(m) for c, m in zip(centre_mm, moved, strict=True))
+            centre_mm = (k, j, i)
+        return grid, found
+
+
+def learn_to_delineate(
+    image: Tensor, mask: Tensor, spacing: Sequence[float], generator: Generator, watch: Watch
+) -> Delineator:
+    """Learns from an image and the mask of the structure, both (k, j, i), with voxels of `spacing` mm."""
+    low, high = _extent(mask > 0.5)
+    size_mm = _triple((high - low) * torch.tensor(spacing))
+    centre_mm = _triple((low + high) / 2 * torch.tensor(spacing))
+    grid, cell_mm = around(centre_mm, size_mm, TAUGHT_ROOM, TAUGHT_CELLS, spacing)
+    size = torch.tensor(size_mm) / cell_mm
+    seen, covered = standardised(resample(image, grid)), resample(mask, grid)
+    features, targets = [], []
+    for _ in range(VIEWS):
+        watch.check()
+        view, shares = random_view(seen, covered[None], generator)
+        if bool((shares > 0.5).any()):
+            rows, target = _lesson(view, shares[0], size, generator)
+            features.append(rows)
+            targets.append(target)
+    return Delineator(learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch), size_mm)
+
+
+def around(centre_mm: Triple, size_mm: Triple, room: float, cells: int, spacing: Sequence[float]) -> tuple[Grid, float]:
+    """A grid of about so many cubes, and their edge in mm, around a place, `room` times as long as the structure."""
+    lengths = [room * size + 4 * max(spacing) for size in size_mm]
+    cell_mm = max((math.prod(lengths) / cells) ** (1 / 3), 0.7 * min(spacing))
+    k, j, i = (max(LEAST_CELLS, round(length / cell_mm)) for length in lengths)
+    half = [n * cell_mm / 2 for n in (k, j, i)]
+    start = _triple((c - h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True))
+    stop = _triple((c + h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True))
+    return Grid(Box(start, stop), (k, j, i)), cell_mm
+
+
+def _lesson(image: Tensor, shares: Tensor, size: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Features and targets of cells, in the structure and not, seen from a place beside its own."""
+    low, high = _extent(shares > 0.5)
+    centre = (low + high) / 2 + torch.randn(3, generator=generator) * MISPLACED * (high - low)
+    starts = [max(0, int(c - s)) for c, s in zip(centre, size, strict=True)]
+    stops = [min(n, int(c + s) + 1) for n, c, s in zip(image.shape, centre, size, strict=True)]
+    k, j, i = (slice(a, b) for a, b in zip(starts, stops, strict=True))
+    image, shares = standardised(image[k, j, i]), shares[k, j, i]
+    inside = shares > 0.5
+    cells = torch.cat([drawn(side, CELLS_PER_VIEW // 2, generator) for side in (inside, ~inside)])
+    return _features(image, cells, centre - torch.tensor(starts), size), shares.flatten()[cells][:, None]
+
+
+def _features(image: Tensor, cells: Tensor, centre: Tensor, size: Tensor) -> Tensor:
+    places = torch.stack(torch.unravel_index(cells, image.shape), 1)
+    k, j, i = (2 * (places + 0.5 - centre) / size).T
+    shape = torch.stack([k, j, i, k * k, j * j, i * i, k * j, k * i, j * i], 1)
+    return torch.cat([context(image, cells, REACHES), shape], 1)
+
+
+def _ends(probability: Tensor) -> tuple[Tensor, Tensor] | None:
+    """First and last cell edges of what was found, but for stray cells; None where nothing was."""
+    found = (probability > 0.5).nonzero().float()
+    if not len(found):
+        return None
+    return found.quantile(ENDS[0], 0), found.quantile(ENDS[1], 0) + 1
+
+
+def _extent(mask: Tensor) -> tuple[Tensor, Tensor]:
+    found = mask.nonzero()
+    return found.amin(0).float(), found.amax(0).float() + 1
+
+
+def _triple(values: object) -> Triple:
+    k, j, i = (float(v) for v in values)  # type: ignore[attr-defined]
+    return k, j, i

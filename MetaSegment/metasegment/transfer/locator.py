@@ -1,0 +1,96 @@
+"""Where the structures are in a whole volume, roughly: the first look at a new patient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ..roi import Box, Grid, resample
+from ..watch import Watch
+from .context import context, standardised
+from .perceptron import Perceptron, learn
+from .views import COVERED, random_view
+
+#: Cells of the volume it is taught on; their size goes for others.
+CELLS = 48**3
+#: A volume is looked at in at most so many cells, the larger ones coarser.
+MOST_CELLS = 160**3
+LEAST_CELLS = 8
+REACHES = (1, 2, 4, 8, 16)
+HIDDEN = 64
+VIEWS, CELLS_PER_VIEW = 24, 6000
+#: Cells answered at a time.
+PIECE = 65536
+
+
+@dataclass(frozen=True)
+class Locator:
+    """Probabilities of several structures on cells of `cell_mm`."""
+
+    perceptron: Perceptron
+    cell_mm: float
+
+    def probabilities(self, image: Tensor, spacing: Sequence[float], watch: Watch) -> tuple[Grid, Tensor]:
+        """For an image (k, j, i) with voxels of `spacing` mm: a grid of all of it, and (structures, k, j, i) on it."""
+        grid = whole(image.shape, spacing, self.cell_mm)
+        seen = standardised(resample(image, grid))
+        found = []
+        for cells in torch.arange(seen.numel()).split(PIECE):
+            watch.check()
+            found.append(self.perceptron.probabilities(_features(seen, cells)))
+        return grid, torch.cat(found).T.reshape(-1, *seen.shape)
+
+
+def learn_to_locate(
+    image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float], generator: Generator, watch: Watch
+) -> Locator:
+    """Learns from an image and the masks of its structures, all (k, j, i), with voxels of `spacing` mm."""
+    volume_mm = math.prod(n * s for n, s in zip(image.shape, spacing, strict=True))
+    cell_mm = max(min(spacing), (volume_mm / CELLS) ** (1 / 3))
+    grid = whole(image.shape, spacing, cell_mm)
+    seen = standardised(resample(image, grid))
+    covered = torch.stack([resample(mask, grid) for mask in masks])
+    features, targets = [], []
+    for _ in range(VIEWS):
+        watch.check()
+        view, shares = random_view(seen, covered, generator)
+        cells = _chosen(shares, generator)
+        features.append(_features(view, cells))
+        targets.append(shares.flatten(1)[:, cells].T)
+    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch)
+    return Locator(perceptron, cell_mm)
+
+
+def whole(shape: Sequence[int], spacing: Sequence[float], cell_mm: float) -> Grid:
+    """A volume cut into cells of about `cell_mm`."""
+    lengths = [n * s for n, s in zip(shape, spacing, strict=True)]
+    cell = max(cell_mm, (math.prod(lengths) / MOST_CELLS) ** (1 / 3))
+    k, j, i = (max(LEAST_CELLS, round(length / cell)) for length in lengths)
+    return Grid(Box((0.0, 0.0, 0.0), (float(shape[0]), float(shape[1]), float(shape[2]))), (k, j, i))
+
+
+def _features(image: Tensor, cells: Tensor) -> Tensor:
+    places = torch.stack(torch.unravel_index(cells, image.shape), 1)
+    relative = 2 * (places + 0.5) / torch.tensor(image.shape) - 1
+    return torch.cat([context(image, cells, REACHES), relative], 1)
+
+
+def _chosen(shares: Tensor, generator: Generator) -> Tensor:
+    """Cells to learn from: half in the structures, a quarter near them, a quarter anywhere."""
+    inside = [(share > COVERED * share.max()).flatten() for share in shares]
+    near = torch.nn.functional.max_pool3d(shares.amax(0)[None, None], 9, 1, 4).flatten() > COVERED
+    groups = [*inside, near & ~torch.stack(inside).any(0), torch.ones_like(near)]
+    counts = [CELLS_PER_VIEW // (2 * len(inside))] * len(inside) + [CELLS_PER_VIEW // 4] * 2
+    return torch.cat([drawn(group, count, generator) for group, count in zip(groups, counts, strict=True)])
+
+
+def drawn(cells: Tensor, count: int, generator: Generator) -> Tensor:
+    """Flat indices of so many of the marked cells, some more than once; none where none is marked."""
+    options = cells.flatten().nonzero()[:, 0]
+    if not len(options):
+        return options
+    return options[torch.randint(0, len(options), (count,), generator=generator)]
