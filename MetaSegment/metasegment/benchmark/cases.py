@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import BACKGROUND, annotation_from_labels
+from ..annotation import BACKGROUND, Annotation, annotation_from_labels, empty_annotation
 from ..errors import InputError
 from ..image_file import WRITABLE
-from ..volume import Volume, read_volume, read_voxels
+from ..volume import Geometry, Volume, read_volume, read_voxels
 from .perturb import IMAGE, ON_SLICES, THICKER, thicker_mask, thicker_volume
 from .protocol import Task
-from .study import STRUCTURE, Study
+from .study import STRUCTURE, Source, Study
 
 IMAGES, LABELS = "imagesTr", "labelsTr"
 #: nnU-Net names the first channel of a case so; others are not read.
 FIRST_CHANNEL = "_0000"
+Slices = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,31 +37,38 @@ class Case:
 def load_case(root: Path, task: Task, seconds: float | None = None) -> Case:
     """The task's volume, annotation and truth; InputError where the files are absent or do not fit the protocol."""
     volume, labels = read_labelled(root / task.dataset, task.case)
-    return make_case(volume, labels, task, seconds)
+    source = read_labelled(root / task.dataset, task.taught_on.case) if task.taught_on else None
+    return make_case(volume, labels, task, seconds, source)
 
 
-def make_case(volume: Volume, labels: np.ndarray, task: Task, seconds: float | None = None) -> Case:
-    """The same from a volume and its labels (k, j, i) in memory."""
+def make_case(
+    volume: Volume,
+    labels: np.ndarray,
+    task: Task,
+    seconds: float | None = None,
+    source: tuple[Volume, np.ndarray] | None = None,
+) -> Case:
+    """The same from a volume and its labels (k, j, i) in memory, and from those of the case it is taught on."""
     truth = labels == task.label
     changed = task.perturbation
     if changed and changed.name == THICKER:
         factor = int(changed.level)
         volume, truth = thicker_volume(volume, factor), thicker_mask(truth, factor)
-    for axis, index in task.slices:
-        if index >= truth.shape[axis] or not truth.swapaxes(0, axis)[index].any():
-            raise InputError(f"{task.id}: the case has no such structure on slice {index}: the data are other ones")
+    _check(truth, task, task.slices)
     marked = truth.copy()
     if changed and changed.name in ON_SLICES:
         ON_SLICES[changed.name](marked, labels, task.label, task.slices, changed.level, changed.seed)
     if changed and changed.name in IMAGE:
         volume = Volume(IMAGE[changed.name](volume.array, changed.level, changed.seed), volume.geometry)
-    annotation = annotation_from_labels(_annotated(marked, task.slices), volume.geometry)
-    return Case(Study(volume, annotation, seconds), truth)
+    annotation = _annotated(marked, task.slices, volume.geometry)
+    return Case(Study(volume, annotation, seconds, _source(task, *source) if source else None), truth)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def read_labelled(folder: Path, case: str) -> tuple[Volume, np.ndarray]:
-    """Volume and labels (k, j, i) of a case; the last one is kept, since tasks of a case follow each other."""
+    """Volume and labels (k, j, i) of a case; the last two are kept, since tasks of a case or a pair follow each
+    other.
+    """
     image, labels = labelled_files(folder, case)
     volume, drawn = read_volume(image), read_voxels(labels)
     if difference := volume.geometry.difference(drawn.geometry):
@@ -102,12 +110,25 @@ def described(folder: Path) -> tuple[str, dict[int, str]]:
     return str(content.get("modality", "")), names
 
 
-def _annotated(marked: np.ndarray, slices: tuple[tuple[int, int], ...]) -> np.ndarray:
+def _source(task: Task, volume: Volume, labels: np.ndarray) -> Source:
+    assert task.taught_on is not None
+    truth = labels == task.label
+    _check(truth, task, task.taught_on.slices)
+    return Source(volume, _annotated(truth, task.taught_on.slices, volume.geometry), truth)
+
+
+def _check(truth: np.ndarray, task: Task, slices: Slices) -> None:
+    for axis, index in slices:
+        if index >= truth.shape[axis] or not truth.swapaxes(0, axis)[index].any():
+            raise InputError(f"{task.id}: the case has no such structure on slice {index}: the data are other ones")
+
+
+def _annotated(marked: np.ndarray, slices: Slices, geometry: Geometry) -> Annotation:
     labels = np.zeros(marked.shape, np.uint8)
     for axis, index in slices:
         section = marked.swapaxes(0, axis)[index]
         labels.swapaxes(0, axis)[index] = np.where(section, STRUCTURE, BACKGROUND)
-    return labels
+    return annotation_from_labels(labels, geometry) if slices else empty_annotation(geometry)
 
 
 def _file(folder: Path, stem: str) -> Path | None:

@@ -41,7 +41,12 @@ def save_plots(folder: Path, summary: Summary, protocol: Protocol, rows: Sequenc
         (
             "dice_slices.png",
             "Mean Dice by number of annotated slices, with 95 % intervals.",
-            _by_slices(shown, summary),
+            _by_slices({m.label: m.dice for m in shown.values()}, "annotated slices"),
+        ),
+        (
+            "across.png",
+            "Mean Dice on another patient than the one taught, by annotated slices there, with 95 % intervals.",
+            _by_slices(_across(shown), "annotated slices of the new volume"),
         ),
         (
             "dice_seconds.png",
@@ -68,17 +73,23 @@ def _shown(summary: Summary) -> dict[str, MethodSummary]:
     return {name: summary.methods[name] for name in names[: len(COLORS)]}
 
 
-def _by_slices(shown: dict[str, MethodSummary], summary: Summary) -> Chart:
+def _across(shown: dict[str, MethodSummary]) -> dict[str, dict[int, Estimate | None]]:
+    """Dice by slices of the new volume, with a task and, where that was run, without."""
+    found = [(m.label, m.across) for m in shown.values() if m.across]
+    alone = {f"{label}, nothing taught": across.alone for label, across in found if across.alone}
+    return dict(list({**{label: a.dice for label, a in found if a.dice}, **alone}.items())[: len(COLORS)])
+
+
+def _by_slices(dice: dict[str, dict[int, Estimate | None]], title: str) -> Chart:
     series = []
-    for place, method in enumerate(shown.values()):
-        found = [(n, e) for n, e in method.dice.items() if e]
-        shift = SHIFT * (place - (len(shown) - 1) / 2)
-        series.append(
-            _series(place, method.label, [(n + shift, e.mean) for n, e in found], [e for _, e in found], True)
-        )
-    most = max(summary.counts, default=1)
-    ticks = tuple((float(n), str(n)) for n in summary.counts)
-    return Chart(Axis("annotated slices", (0.5, most + 0.5), ticks), _dice_axis(), _filled(series))
+    for place, (label, by_count) in enumerate(dice.items()):
+        found = [(n, e) for n, e in by_count.items() if e]
+        shift = SHIFT * (place - (len(dice) - 1) / 2)
+        series.append(_series(place, label, [(n + shift, e.mean) for n, e in found], [e for _, e in found], True))
+    counts = sorted({n for by_count in dice.values() for n in by_count})
+    ticks = tuple((float(n), str(n)) for n in counts)
+    limits = (counts[0] - 0.5, counts[-1] + 0.5) if counts else (0.5, 1.5)
+    return Chart(Axis(title, limits, ticks), _dice_axis(), _filled(series))
 
 
 def _by_seconds(shown: dict[str, MethodSummary]) -> Chart:

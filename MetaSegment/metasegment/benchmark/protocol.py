@@ -17,7 +17,9 @@ from .perturb import IMAGE, ON_SLICES, THICKER
 
 #: Says which code can read a protocol.
 FORMAT = "metasegment-protocol-1"
-PARTS = ("main", "planes", "placement", "seen", "robustness")
+#: What is taught on one subject's case is used on another's; and the same cases without it, to compare with.
+CROSS_VOLUME, ALONE = "cross_volume", "alone"
+PARTS = ("main", "planes", "placement", "seen", "robustness", CROSS_VOLUME, ALONE)
 REGIMES = ("unseen", "seen", "unknown")
 SHAPES = ("compact", "large", "tubular", "tiny")
 MODALITIES = ("CT", "MR", "other")
@@ -36,12 +38,21 @@ class Perturbation:
 
 
 @dataclass(frozen=True)
+class TaughtOn:
+    """Another subject's case of the data set, annotated there on `slices` (as a task's own, and never none)."""
+
+    case: str
+    slices: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class Task:
     """One structure with annotated slices.
 
     `slices` are (axis, index) on the volume's own grid (axis 0 = k), or on the thinned out one where the perturbation
     makes slices thicker. Cases of one `subject` are not independent. `style` names the planes for a volume whose axes
-    are the patient's; `regime` says whether the released weights saw such structures in training.
+    are the patient's; `regime` says whether the released weights saw such structures in training. With `taught_on` a
+    method is given that case too, and `slices` may be none.
     """
 
     id: str
@@ -57,6 +68,7 @@ class Task:
     style: str
     slices: tuple[tuple[int, int], ...]
     perturbation: Perturbation | None = None
+    taught_on: TaughtOn | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ def read_protocol(path: Path) -> Protocol:
 def as_text(protocol: Protocol) -> str:
     """The file's text: JSON with one task a line, so that a change shows as the lines it changes."""
     head = {"format": FORMAT, "name": protocol.name, "split": protocol.split}
-    tasks = ",\n".join(json.dumps(asdict(task), ensure_ascii=False) for task in protocol.tasks)
+    tasks = ",\n".join(json.dumps(_fields(task), ensure_ascii=False) for task in protocol.tasks)
     return json.dumps(head)[:-1] + f', "tasks": [\n{tasks}\n]}}\n'
 
 
@@ -126,8 +138,19 @@ def chosen_parts(protocol: Protocol, parts: Sequence[str] | None) -> Protocol:
 def _task(fields: dict[str, Any]) -> Task:
     given = fields.get("perturbation")
     perturbation = Perturbation(**given) if given else None
-    slices = tuple((int(axis), int(index)) for axis, index in fields["slices"])
-    return Task(**{**fields, "slices": slices, "perturbation": perturbation})
+    taught_on = fields.get("taught_on")
+    source = TaughtOn(taught_on["case"], _slices(taught_on["slices"])) if taught_on else None
+    slices = _slices(fields["slices"])
+    return Task(**{**fields, "slices": slices, "perturbation": perturbation, "taught_on": source})
+
+
+def _fields(task: Task) -> dict[str, Any]:
+    """`taught_on` only where there is one: the text of an older protocol, and its identity, stay what they were."""
+    return {name: value for name, value in asdict(task).items() if name != "taught_on" or value}
+
+
+def _slices(pairs: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(axis), int(index)) for axis, index in pairs)
 
 
 def _check(protocol: Protocol) -> None:
@@ -148,7 +171,8 @@ def _check(protocol: Protocol) -> None:
         ):
             if value not in allowed:
                 raise ValueError(f"task {task.id} has {value!r} instead of one of {', '.join(allowed)}")
-        if not task.slices or any(axis not in (0, 1, 2) or index < 0 for axis, index in task.slices):
+        needed = task.taught_on.slices if task.taught_on else task.slices
+        if not needed or any(axis not in (0, 1, 2) or index < 0 for axis, index in (*needed, *task.slices)):
             raise ValueError(f"task {task.id} needs slices as [axis 0…2, index]")
         if task.perturbation and task.perturbation.name not in (*IMAGE, *ON_SLICES, THICKER):
             raise ValueError(f"task {task.id} has an unknown perturbation {task.perturbation.name!r}")

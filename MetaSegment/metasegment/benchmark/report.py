@@ -13,8 +13,10 @@ import torch
 
 from .. import __version__
 from ..files import written_beside
-from .statistics import Estimate
-from .summary import HEADLINE, SOME, MethodSummary, Summary, Times
+from .across import WITHOUT_TASK, Across
+from .freeze_pairs import MORE, TAUGHT
+from .statistics import Estimate, Times
+from .summary import HEADLINE, SOME, MethodSummary, Summary
 from .targets import judged
 
 Cells = Sequence[str]
@@ -48,6 +50,10 @@ def _sections(
     )
     if summary.counts:
         yield from _main(summary, [m for m in methods if m.dice])
+    yield from _across([(m.label, m.across) for m in methods if m.across])
+    yield from _targets(summary)
+    if summary.counts:
+        yield from _surfaces(summary, [m for m in methods if m.dice])
     yield from (f"![{caption}]({name})\n\n*{caption}*" for name, caption in pictures)
     yield from _beyond(methods)
     yield from _costs(methods)
@@ -67,10 +73,49 @@ def _main(summary: Summary, methods: Sequence[MethodSummary]) -> Iterable[str]:
         )
         others = [m for m in methods if m.kind != "metasegment"]
         yield _by_count(others, counts, lambda m: m.lead, _signed)
+
+
+def _across(found: Sequence[tuple[str, Across]]) -> Iterable[str]:
+    """Pairs of volumes, and the same new volumes without anything taught."""
+    if not found:
+        return
+    counts = sorted({n for _, a in found for n in (*a.dice, *a.seen)})
+    head = ("method", *(f"{n} slice{'s' * (n != 1)}" for n in counts))
+    yield f"## Taught on one patient's {TAUGHT} slices, used on another: Dice by annotated slices of the new volume"
+    yield f"Structures not seen in training; in the last column taught on {MORE} slices, and none of the new volume."
+    rows = [(label, *(_interval(a.dice.get(n)) for n in counts), _mean(a.more)) for label, a in found if a.dice]
+    rows += [
+        (f"{label}, nothing taught", *(_interval(a.alone.get(n)) for n in counts), "–") for label, a in found if a.alone
+    ]
+    yield _table((*head, f"0 slices, taught on {MORE}"), rows)
+    if any(a.gain for _, a in found):
+        yield f"With the task, less MetaSegment's Dice with {WITHOUT_TASK} slices of the new volume and nothing taught:"
+        yield _table(head, [(label, *(_signed(a.gain.get(n)) for n in counts)) for label, a in found if a.gain])
+    yield "MetaSegment's Dice less that of each method, pair by pair:"
+    yield _table(head, [(label, *(_signed(a.lead.get(n)) for n in counts)) for label, a in found if a.lead])
+    for dataset in dict.fromkeys(name for _, a in found for name in a.datasets):
+        yield f"{dataset.replace('_', ' ')}:"
+        dice = [(label, a.datasets[dataset]) for label, a in found if dataset in a.datasets]
+        yield _table(head, [(label, *(_interval(d.get(n)) for n in counts)) for label, d in dice])
+    if any(a.seen for _, a in found):
+        yield "Structures seen in training:"
+        yield _table(head, [(label, *(_interval(a.seen.get(n)) for n in counts)) for label, a in found if a.seen])
+    yield (
+        "Seconds, median / 95th percentile: to teach a task (once a source) or to register (once a pair), and the rest."
+    )
+    rows = [(label, _seconds(a.preparing), _seconds(a.answer)) for label, a in found if a.answer]
+    yield _table(("method", "teaching or registering (s)", "answer (s)"), rows)
+
+
+def _targets(summary: Summary) -> Iterable[str]:
     if targets := judged(summary):
         yield "## Targets"
         verdicts = {True: "met", False: "**not met**", None: "not measured"}
         yield _table(("target", "measured", ""), [(t.wanted, t.measured, verdicts[t.met]) for t in targets])
+
+
+def _surfaces(summary: Summary, methods: Sequence[MethodSummary]) -> Iterable[str]:
+    counts = summary.counts
     yield "## Surfaces, failures, harm, slices needed"
     yield (
         "NSD: share of the surface within 2 mm. HD95: 95th percentile of surface distances, in mm. Failure: Dice below "

@@ -21,7 +21,8 @@ class Row:
 
     `protocol` is its name, `weights` the checksum of MetaSegment's weights (None for peers). A method that failed has
     an `error` and the measures of finding nothing. Seconds are of the method alone, in a process that has
-    warmed up; `peak_memory_mb` is of that process, or of the largest it started, while it worked.
+    warmed up, and without `preparing_seconds`, spent once for several tasks (earlier runs have none); `peak_memory_mb`
+    is of that process, or of the largest it started, while it worked.
     """
 
     protocol: str
@@ -38,6 +39,7 @@ class Row:
     seconds: float
     peak_memory_mb: float | None
     error: str | None
+    preparing_seconds: float | None = None
 
     @property
     def key(self) -> tuple[str, str]:

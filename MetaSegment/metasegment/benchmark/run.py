@@ -15,7 +15,7 @@ from .measures import measured
 from .methods.metasegment import NAME, Learner
 from .protocol import Protocol, Task
 from .rows import Row, append_row, read_rows
-from .study import Method, Prediction
+from .study import Method, Prediction, suits
 from .worker import Solved, Worker
 
 
@@ -27,14 +27,15 @@ def run(
     progress: Callable[[str, float], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Appends a row to `folder` for each task and method that has none yet, and keeps the predicted mask.
+    """Appends a row to `folder` for each task and method that suits it and has none yet, and keeps the predicted mask.
 
     `root` holds `<dataset>/<case>`. MetaSegment's rows that other weights made are made again. Raises InputError for a
     folder with rows of another protocol and for data that do not fit the protocol, and Cancelled when asked to stop.
     """
     done = {row.key: row for row in current_rows(folder, protocol, methods)}
     _check_files(protocol, root)
-    todo = [(m, t) for m in _metasegment_first(methods) for t in protocol.tasks if (t.id, m.name) not in done]
+    asked = ((m, t) for m in _metasegment_first(methods) for t in protocol.tasks if suits(m, t.taught_on is not None))
+    todo = [(m, t) for m, t in asked if (t.id, m.name) not in done]
     started = 0
     for method in dict.fromkeys(m for m, _ in todo):
         with Worker(method, cancelled) as worker:
@@ -90,12 +91,15 @@ def _row(protocol: Protocol, method: Method, task: Task, case: Case, solved: Sol
         seconds=solved.seconds,
         peak_memory_mb=solved.peak_memory_mb,
         error=solved.error,
+        preparing_seconds=found.preparing_seconds,
     )
 
 
 def _check_files(protocol: Protocol, root: Path) -> None:
     """Every case is there: better known now than after an hour."""
-    for dataset, case in dict.fromkeys((task.dataset, task.case) for task in protocol.tasks):
+    cases = [(task.dataset, task.case) for task in protocol.tasks]
+    cases += [(task.dataset, task.taught_on.case) for task in protocol.tasks if task.taught_on]
+    for dataset, case in dict.fromkeys(cases):
         labelled_files(root / dataset, case)
 
 

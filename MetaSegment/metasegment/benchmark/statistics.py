@@ -52,6 +52,14 @@ class Estimate:
     tasks: int
 
 
+@dataclass(frozen=True)
+class Times:
+    """Seconds: median and 95th percentile over tasks."""
+
+    median: float
+    late: float
+
+
 Value = Callable[[Result], float | None]
 
 
@@ -139,6 +147,11 @@ def losses(perturbed: Sequence[Result], intact: Sequence[Result]) -> list[tuple[
     """Dice lost to a perturbation: the same structure with as many slices and nothing perturbed, less the result."""
     dice = {(r.structure, r.count): r.row.dice for r in intact}
     return [(r.task, dice[r.structure, r.count] - r.row.dice) for r in perturbed if (r.structure, r.count) in dice]
+
+
+def times(seconds: Sequence[float]) -> Times | None:
+    """Their median and 95th percentile; None without any."""
+    return Times(float(np.median(seconds)), float(np.percentile(seconds, 95))) if seconds else None
 
 
 def average(estimates: Iterable[Estimate | None]) -> float | None:

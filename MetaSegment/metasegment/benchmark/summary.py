@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from .across import Across, across
 from .methods.metasegment import NAME, Learner
 from .protocol import Protocol
 from .rows import Row
@@ -15,6 +14,7 @@ from .statistics import (
     Estimate,
     Result,
     SlicesNeeded,
+    Times,
     average,
     differences,
     estimate,
@@ -24,8 +24,9 @@ from .statistics import (
     harm,
     losses,
     slices_needed,
+    times,
 )
-from .study import Method
+from .study import Method, suits
 
 #: Failures, harm, calibration and strata are of the main tasks with so many slices; the targets too.
 HEADLINE = (1, 3, 5)
@@ -36,20 +37,12 @@ NOT_CLASSICAL = ("scratch_unet", "nninteractive")
 
 
 @dataclass(frozen=True)
-class Times:
-    """Seconds: median and 95th percentile over tasks."""
-
-    median: float
-    late: float
-
-
-@dataclass(frozen=True)
 class MethodSummary:
     """One method. `tasks` of `expected` have a row, `failed` of them without an answer; `errors` are those, counted.
 
     By number of slices (main tasks): `dice`, `nsd`, `hd95`, and `lead`: MetaSegment's Dice less this method's.
     `failure` and `harm` (compared with the best classical peer) are shares of the headline tasks; `planes` are by
-    style, `robustness` is the Dice lost by perturbation.
+    style, `robustness` is the Dice lost by perturbation, `across` is of pairs of volumes.
     """
 
     label: str
@@ -76,6 +69,7 @@ class MethodSummary:
     planes: dict[str, Estimate | None]
     seen: dict[int, Estimate | None]
     robustness: dict[str, Estimate | None]
+    across: Across | None
 
 
 @dataclass(frozen=True)
@@ -100,11 +94,10 @@ def summarise(protocol: Protocol, rows: Sequence[Row], methods: Mapping[str, Met
     main = {name: _part(results[name], "main") for name in order}
     wanted = sum(task.part == "main" and len(task.slices) in HEADLINE for task in protocol.tasks)
     best = _best_peer({name: main[name] for name in order if kind_of(methods[name]) == "peer"}, wanted)
-    ours = main.get(NAME, [])
+    ours = results.get(NAME, [])
+    expected = {name: sum(suits(methods[name], t.taught_on is not None) for t in protocol.tasks) for name in order}
     summaries = {
-        name: _summary(
-            methods[name], results[name], len(protocol.tasks), ours, main[best] if best and name != best else []
-        )
+        name: _summary(methods[name], results[name], expected[name], ours, main[best] if best and name != best else [])
         for name in order
     }
     absent = {name: why for name, m in methods.items() if name not in results and (why := m.missing())}
@@ -164,20 +157,21 @@ def _summary(
         dice=_by_count(main, lambda r: r.row.dice),
         nsd=_by_count(main, lambda r: r.row.nsd),
         hd95=_by_count(main, lambda r: r.row.hd95),
-        lead=_lead(ours, main),
+        lead=_lead(_part(ours, "main"), main),
         failure=failure_rate(headline),
         harm=harm(headline, peers),
         needed=slices_needed(main),
         estimate_error=estimate_of(headline, estimate_error),
         estimate_error_by_slices=_by_count(main, estimate_error),
         ece=estimate_of(headline, lambda r: r.row.ece),
-        first=_times(firsts),
-        answer=_times([answer_seconds(r.row) for r in headline if not r.row.error]),
+        first=times(firsts),
+        answer=times([answer_seconds(r.row) for r in headline if not r.row.error]),
         peak_memory_mb=max((r.row.peak_memory_mb for r in results if r.row.peak_memory_mb is not None), default=None),
         strata=_strata([r for r in main if r.count == SOME]),
         planes=_planes(results, main),
         seen=_by_count(_part(results, "seen"), lambda r: r.row.dice),
         robustness=_robustness(results, main),
+        across=across(results, ours),
     )
 
 
@@ -211,10 +205,6 @@ def _lead(ours: Sequence[Result], other: Sequence[Result]) -> dict[int, Estimate
     for task, difference in differences(ours, other):
         found[len(task.slices)].append((task, difference))
     return {n: estimate(found[n]) for n in sorted(found)}
-
-
-def _times(seconds: Sequence[float]) -> Times | None:
-    return Times(float(np.median(seconds)), float(np.percentile(seconds, 95))) if seconds else None
 
 
 def _strata(results: Sequence[Result]) -> dict[str, dict[str, Estimate | None]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .across import Across
 from .methods.metasegment import NAME
+from .methods.registration import NAME as REGISTRATION
+from .statistics import Estimate
 from .summary import MethodSummary, Summary
 
 #: Floor: points of Dice above the best single classical peer, and the ambition for the mean Dice, by slices.
@@ -19,6 +22,9 @@ ESTIMATE = 0.08
 #: Until the first answer, on two cores.
 FIRST_SECONDS = 2.0
 GROW = "grow_from_seeds"
+#: On another patient's volume, with so many slices of it: points of Dice above copying by registration, and above
+#: three slices without anything taught.
+ACROSS_LEAD, ACROSS_GAIN = {0: 0.05}, {1: 0.0}
 
 
 @dataclass(frozen=True)
@@ -33,20 +39,35 @@ class Target:
 def judged(summary: Summary) -> list[Target]:
     """Every target; empty where MetaSegment itself was not run, or for structures it may have seen."""
     ours = summary.methods.get(NAME)
-    if ours is None or not summary.unseen:
+    if ours is None:
         return []
-    peer = summary.methods.get(summary.best_peer or "")
-    return [*_leads(ours, peer), *_others(ours, peer, summary.methods.get(GROW)), *_ambitions(ours)]
+    peer, copied = (summary.methods.get(name or "") for name in (summary.best_peer, REGISTRATION))
+    found = _across(ours.across, copied.across if copied else None) if ours.across else []
+    if summary.unseen:
+        found += [*_leads(ours, peer), *_others(ours, peer, summary.methods.get(GROW)), *_ambitions(ours)]
+    return found
+
+
+def _across(ours: Across, copied: Across | None) -> list[Target]:
+    found = []
+    for count, points in ACROSS_LEAD.items():
+        lead = copied.lead.get(count) if copied else None
+        wanted = f"task of another patient, {_slices(count)}: Dice above registration by at least {points:+.2f}"
+        found.append(Target(wanted, _signed(lead), lead.mean >= points if lead else None))
+    for count, points in ACROSS_GAIN.items():
+        gain = ours.gain.get(count)
+        wanted = f"task of another patient, {_slices(count)}: at least the Dice of 3 slices without it"
+        found.append(Target(wanted, _signed(gain), gain.mean >= points if gain else None))
+    return found
 
 
 def _leads(ours: MethodSummary, peer: MethodSummary | None) -> list[Target]:
     found = []
     for count, points in LEAD.items():
         lead = peer.lead.get(count) if peer else None
-        measured = f"{lead.mean:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})" if lead else "–"
         label = peer.label if peer else "the best classical peer"
         wanted = f"Dice above {label}, {_slices(count)}: at least +{points:.2f}"
-        found.append(Target(wanted, measured, lead.mean >= points if lead else None))
+        found.append(Target(wanted, _signed(lead), lead.mean >= points if lead else None))
     return found
 
 
@@ -97,7 +118,11 @@ def _ambitions(ours: MethodSummary) -> list[Target]:
 
 
 def _slices(count: int) -> str:
-    return f"{count} slice{'s' * (count > 1)}"
+    return f"{count} slice{'s' * (count != 1)}"
+
+
+def _signed(found: Estimate | None) -> str:
+    return f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})" if found else "–"
 
 
 def _percent(share: float | None) -> str:

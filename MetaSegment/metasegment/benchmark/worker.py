@@ -111,7 +111,7 @@ def _solved(method: Method, study: Study) -> Solved:
     started = time.monotonic()
     try:
         prediction = method.predict(study)
-        took, memory = time.monotonic() - started, _peak_memory_mb()
+        took, memory = time.monotonic() - started - (prediction.preparing_seconds or 0.0), _peak_memory_mb()
         _check(prediction, study)
     except Exception as failure:
         words = " ".join(str(failure).split())

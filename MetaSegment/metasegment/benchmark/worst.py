@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..demo.pixels import GAP, WHITE, beside, blank, enlarged, outline, save_png, stacked, write
+from ..demo.pixels import GAP, WHITE, beside, blank, save_png, stacked, write
+from ..demo.planes import around, draw_outline, fitting, shaded, squared
 from ..seg_nrrd import Color
 from .cases import Case, load_case
 from .masks import load_mask
@@ -60,41 +61,18 @@ def _panel(case: Case, mask: np.ndarray, task: Task, dice: float) -> np.ndarray:
     wrong = (mask ^ case.truth) & ~annotated
     index = int(wrong.sum(axis=(1, 2)).argmax())
     truth, found = case.truth[index], mask[index]
-    spacing = case.study.volume.geometry.spacing_kji
-    rows, columns = _window(truth | found, spacing[1:])
-    height, width = (rows.stop - rows.start) * spacing[1], (columns.stop - columns.start) * spacing[2]
-    scale = SIDE / max(height, width)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    image = case.study.volume.array[index, rows, columns].astype(np.float32)
-    low, high = CT_WINDOW if task.modality == "CT" else intensity_range(image)
-    grey = enlarged(np.clip((image - low) / (high - low), 0, 1), *size)
-    picture = np.repeat(grey[..., None], 3, axis=2)
-    for section, color in ((truth, TRUTH), (found, FOUND)):
-        outline(picture, enlarged(section[rows, columns].astype(np.float32), *size) > 0.5, color, fill=0)
+    spacing = case.study.volume.geometry.spacing_kji[1:]
+    rows, columns = around(truth | found, spacing, AROUND, 2 * LEAST * max(spacing))
+    image = case.study.volume.array[index, rows, columns]
+    window = CT_WINDOW if task.modality == "CT" else intensity_range(image.astype(np.float32))
+    size = fitting(np.multiply(image.shape, spacing), SIDE)
+    picture = shaded(image, window, *size)
+    for mask_here, color in ((truth, TRUTH), (found, FOUND)):
+        draw_outline(picture, mask_here[rows, columns], color, fill=0)
     title = blank(2 * TITLE, SIDE)
     write(title[:TITLE], f"{task.structure.replace('_', ' ')}: Dice {dice:.2f}", (0.5, 0.5), WHITE)
     count = len(task.slices)
     write(
         title[TITLE:], f"{task.dataset.split('_')[0]} {task.case}, {count} slice{'s' * (count > 1)}", (0.5, 0.5), WHITE
     )
-    return np.concatenate([title, _squared(picture)])
-
-
-def _window(mask: np.ndarray, spacing: Sequence[float]) -> tuple[slice, slice]:
-    """A square (in mm) around a mask as far as the image goes."""
-    places = np.argwhere(mask) if mask.any() else np.array([np.array(mask.shape) // 2])
-    first, last = places.min(axis=0), places.max(axis=0) + 1
-    reach = max((1 + 2 * AROUND) * float(np.max((last - first) * spacing)), 2 * LEAST * max(spacing)) / 2
-    window = []
-    for low, high, mm, length in zip(first, last, spacing, mask.shape, strict=True):
-        middle, half = (low + high) / 2, reach / mm
-        window.append(slice(max(0, round(middle - half)), min(length, round(middle + half))))
-    return window[0], window[1]
-
-
-def _squared(picture: np.ndarray) -> np.ndarray:
-    """In the middle of a black square, where the image's edge cut the window."""
-    square = blank(SIDE, SIDE)
-    rows, columns = ((SIDE - n) // 2 for n in picture.shape[:2])
-    square[rows : rows + picture.shape[0], columns : columns + picture.shape[1]] = picture
-    return square
+    return np.concatenate([title, squared(picture, SIDE)])

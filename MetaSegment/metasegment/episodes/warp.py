@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, avg_pool3d, grid_sample, interpolate
 
+from ..rotation import rotation
 from .chance import choose, happens, integer, shuffled, uniform
 
 #: Largest displacement of the elastic field as a share of the volume's edge.
@@ -49,20 +50,17 @@ def random_view(
     return View(out, (edges[0], edges[1], edges[2]))
 
 
+def random_rotation(limit: float, generator: Generator) -> Tensor:
+    """A rotation (3, 3) about each axis in turn, by at most `limit` radians. On the host."""
+    return rotation([uniform(generator, -limit, limit) for _ in range(3)])
+
+
 def _affine(lengths: list[float], generator: Generator) -> Tensor:
     """Output to input coordinates (3, 4) in grid_sample's units: x, y, z, each -1…1 over the crop. On the host."""
-    limit = choose(generator, (0.0, math.pi / 12, math.pi), (0.3, 0.45, 0.25))
-    angles = [uniform(generator, -limit, limit) for _ in range(3)]
-    rotation = torch.eye(3, device="cpu")
-    for axis, angle in enumerate(angles):
-        turn = torch.eye(3, device="cpu")
-        a, b = [n for n in range(3) if n != axis]
-        turn[a, a] = turn[b, b] = math.cos(angle)
-        turn[a, b], turn[b, a] = -math.sin(angle), math.sin(angle)
-        rotation = rotation @ turn
+    turn = random_rotation(choose(generator, (0.0, math.pi / 12, math.pi), (0.3, 0.45, 0.25)), generator)
     stretch = torch.tensor([uniform(generator, 0.8, 1.1) * choose(generator, (-1, 1)) for _ in range(3)], device="cpu")
     physical = torch.tensor(lengths[::-1], device="cpu")
-    matrix = rotation * stretch * physical / physical[:, None]
+    matrix = turn * stretch * physical / physical[:, None]
     return torch.cat([matrix, matrix.new_zeros(3, 1)], 1)
 
 

@@ -11,7 +11,7 @@ import torch
 from ..annotation import Annotation
 from ..errors import InputError
 from ..roi import Box
-from ..segmentation import Segmentation
+from ..segmentation import Segmentation, StructureResult
 from ..task import Task
 from ..transfer import from_numbers, look_for
 from ..volume import Volume
@@ -72,10 +72,15 @@ def confidence(answer: Answer) -> float:
 
 
 def with_confidence(result: Segmentation, task: Task, priors: Mapping[int, Answer]) -> Segmentation:
-    """The result with how familiar the volume is, and what that means for the user."""
+    """The result with an entry for every structure of the task, how familiar the volume is, and what both mean for the
+    user.
+    """
+    present = {structure.label for structure in result.structures}
+    missing = [s for s in task.structures if s.label not in present]
+    empty = [StructureResult(s.label, s.name, 0, 0.0, 0.0, RECALLED) for s in missing]
+    notes = [f"{s.name} was not found: annotate one slice of it, unless this volume does not show it" for s in missing]
     familiarity = sum(map(confidence, priors.values())) / len(task.structures)
-    missing = [s.name for s in task.structures if s.label not in {found.label for found in result.structures}]
-    notes = [f"{name} was not found: annotate one slice of it, or it is not in this volume" for name in missing]
     if familiarity < UNFAMILIAR:
-        notes.append("low confidence: this volume is unlike what the task learnt from; annotate one slice")
-    return replace(result, familiarity=familiarity, notes=(*result.notes, *notes))
+        notes.append("low confidence, as this volume is unlike what the task learnt from: annotate one slice")
+    structures = sorted((*result.structures, *empty), key=lambda s: s.label)
+    return replace(result, structures=tuple(structures), familiarity=familiarity, notes=(*result.notes, *notes))

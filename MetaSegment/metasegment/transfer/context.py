@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, pad
 
-#: Cells between a cell and its neighbours at each scale, at which the image is blurred as widely, but no wider.
+#: An image is blurred as widely as its cells reach, but no wider.
 WIDEST_BLUR = 8
 _AROUND = tuple(product((-1, 0, 1), repeat=3))
 
@@ -27,28 +27,40 @@ def standardised(image: Tensor) -> Tensor:
     return (clipped - clipped.mean()) / clipped.std().clamp(min=1e-6)
 
 
-def context(image: Tensor, cells: Tensor, reaches: Sequence[int]) -> Tensor:
-    """Features (n, 27 for each reach) of cells given as flat indices (n,) into an image (k, j, i); beyond its faces the
-    image repeats its border.
+class Context:
+    """The surroundings of the cells of an image (k, j, i): at each of `reaches`, the 27 places that many cells away
+    or not, in an image blurred as widely. Beyond its faces the image repeats its border.
     """
-    places = torch.unravel_index(cells, image.shape)
-    found = []
-    for reach in reaches:
-        smooth = _blurred(image, min(reach, WIDEST_BLUR))
-        flat = pad(smooth[None, None], (reach,) * 6, mode="replicate")[0, 0]
-        _, rows, columns = flat.shape
-        home = ((places[0] + reach) * rows + places[1] + reach) * columns + places[2] + reach
-        steps = [((a * rows + b) * columns + c) * reach for a, b, c in _AROUND]
-        flat = flat.reshape(-1)
-        found += [flat[home + step] for step in steps]
-    return torch.stack(found, 1)
+
+    def __init__(self, image: Tensor, reaches: Sequence[int]) -> None:
+        self._shape = image.shape
+        self._reaches = reaches
+        self._padded = [
+            pad(blurred(image, min(reach, WIDEST_BLUR))[None, None], (reach,) * 6, mode="replicate")[0, 0]
+            for reach in reaches
+        ]
+
+    def of(self, cells: Tensor) -> Tensor:
+        """Features (n, 27 for each reach) of cells given as flat indices (n,) into the image."""
+        k, j, i = torch.unravel_index(cells, self._shape)
+        found = []
+        for reach, values in zip(self._reaches, self._padded, strict=True):
+            _, rows, columns = values.shape
+            home = ((k + reach) * rows + j + reach) * columns + i + reach
+            flat = values.reshape(-1)
+            found += [flat[home + ((a * rows + b) * columns + c) * reach] for a, b, c in _AROUND]
+        return torch.stack(found, 1)
 
 
-def _blurred(image: Tensor, width: int) -> Tensor:
-    """Averaged twice over an odd number of cells of about `width`."""
-    if width < 2:
-        return image
+def blurred(image: Tensor, width: int) -> Tensor:
+    """Averaged twice over a cube of about `width` cells, an odd number of them."""
     half = width // 2
-    for _ in range(2):
-        image = avg_pool3d(pad(image[None, None], (half,) * 6, mode="replicate"), 2 * half + 1, stride=1)[0, 0]
+    if not half:
+        return image
+    for axis in range(3):
+        faces, kernel = [0] * 6, [1, 1, 1]
+        faces[4 - 2 * axis] = faces[5 - 2 * axis] = half
+        kernel[axis] = 2 * half + 1
+        for _ in range(2):
+            image = avg_pool3d(pad(image[None, None], faces, mode="replicate"), kernel, stride=1)[0, 0]
     return image

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..roi import Box, Grid, Triple, resample
+from ..roi import Box, Grid, Triple, ends, resample
 from ..watch import Watch
-from .context import context, standardised
+from .context import Context, standardised
 from .locator import drawn
 from .perceptron import Perceptron, learn
 from .views import random_view
@@ -30,8 +30,8 @@ MISPLACED = 0.08
 LEAST_CELLS = 8
 #: It is looked for again from where it was found, until it moves by less than half a cell or so many times.
 ROUNDS, STILL = 4, 0.5
-#: Shares of a structure's cells beyond which it ends: stray cells do not move it.
-ENDS = (0.01, 0.99)
+#: Share of a structure's cells at either end of an axis that do not move it.
+STRAY = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Delineator:
             middle = torch.tensor(seen.shape) / 2
             features = _features(seen, torch.arange(seen.numel()), middle, torch.tensor(self.size_mm) / cell_mm)
             found = self.perceptron.probabilities(features)[:, 0].reshape(seen.shape)
-            ends = _ends(found)
-            if ends is None:
+            seen_ends = ends(found > 0.5, STRAY)
+            if seen_ends is None:
                 break
-            moved = ((ends[0] + ends[1]) / 2 - middle) * cell_mm
+            moved = ((seen_ends[0] + seen_ends[1]) / 2 - middle) * cell_mm
             if float(moved.abs().max()) < STILL * cell_mm:
                 break
             k, j, i = (c + float(m) for c, m in zip(centre_mm, moved, strict=True))
@@ -115,15 +115,7 @@ def _features(image: Tensor, cells: Tensor, centre: Tensor, size: Tensor) -> Ten
     places = torch.stack(torch.unravel_index(cells, image.shape), 1)
     k, j, i = (2 * (places + 0.5 - centre) / size).T
     shape = torch.stack([k, j, i, k * k, j * j, i * i, k * j, k * i, j * i], 1)
-    return torch.cat([context(image, cells, REACHES), shape], 1)
-
-
-def _ends(probability: Tensor) -> tuple[Tensor, Tensor] | None:
-    """First and last cell edges of what was found, but for stray cells; None where nothing was."""
-    found = (probability > 0.5).nonzero().float()
-    if not len(found):
-        return None
-    return found.quantile(ENDS[0], 0), found.quantile(ENDS[1], 0) + 1
+    return torch.cat([Context(image, REACHES).of(cells), shape], 1)
 
 
 def _extent(mask: Tensor) -> tuple[Tensor, Tensor]:

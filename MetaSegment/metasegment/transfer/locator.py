@@ -11,18 +11,20 @@ from torch import Generator, Tensor
 
 from ..roi import Box, Grid, resample
 from ..watch import Watch
-from .context import context, standardised
+from .context import Context, blurred, standardised
 from .perceptron import Perceptron, learn
 from .views import COVERED, random_view
 
 #: Cells of the volume it is taught on; their size goes for others.
 CELLS = 48**3
 #: A volume is looked at in at most so many cells, the larger ones coarser.
-MOST_CELLS = 160**3
+MOST_CELLS = 112**3
 LEAST_CELLS = 8
 REACHES = (1, 2, 4, 8, 16)
 HIDDEN = 64
 VIEWS, CELLS_PER_VIEW = 24, 6000
+#: A cell is near a structure where that covers at least this share of so wide a cube around it.
+NEAR, LEAST_SHARE = 8, 0.002
 #: Cells answered at a time.
 PIECE = 65536
 
@@ -38,10 +40,10 @@ class Locator:
         """For an image (k, j, i) with voxels of `spacing` mm: a grid of all of it, and (structures, k, j, i) on it."""
         grid = whole(image.shape, spacing, self.cell_mm)
         seen = standardised(resample(image, grid))
-        found = []
+        surroundings, found = Context(seen, REACHES), []
         for cells in torch.arange(seen.numel()).split(PIECE):
             watch.check()
-            found.append(self.perceptron.probabilities(_features(seen, cells)))
+            found.append(self.perceptron.probabilities(_features(surroundings, seen.shape, cells)))
         return grid, torch.cat(found).T.reshape(-1, *seen.shape)
 
 
@@ -59,7 +61,7 @@ def learn_to_locate(
         watch.check()
         view, shares = random_view(seen, covered, generator)
         cells = _chosen(shares, generator)
-        features.append(_features(view, cells))
+        features.append(_features(Context(view, REACHES), view.shape, cells))
         targets.append(shares.flatten(1)[:, cells].T)
     perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch)
     return Locator(perceptron, cell_mm)
@@ -73,16 +75,16 @@ def whole(shape: Sequence[int], spacing: Sequence[float], cell_mm: float) -> Gri
     return Grid(Box((0.0, 0.0, 0.0), (float(shape[0]), float(shape[1]), float(shape[2]))), (k, j, i))
 
 
-def _features(image: Tensor, cells: Tensor) -> Tensor:
-    places = torch.stack(torch.unravel_index(cells, image.shape), 1)
-    relative = 2 * (places + 0.5) / torch.tensor(image.shape) - 1
-    return torch.cat([context(image, cells, REACHES), relative], 1)
+def _features(surroundings: Context, shape: Sequence[int], cells: Tensor) -> Tensor:
+    places = torch.stack(torch.unravel_index(cells, tuple(shape)), 1)
+    relative = 2 * (places + 0.5) / torch.tensor(shape) - 1
+    return torch.cat([surroundings.of(cells), relative], 1)
 
 
 def _chosen(shares: Tensor, generator: Generator) -> Tensor:
     """Cells to learn from: half in the structures, a quarter near them, a quarter anywhere."""
     inside = [(share > COVERED * share.max()).flatten() for share in shares]
-    near = torch.nn.functional.max_pool3d(shares.amax(0)[None, None], 9, 1, 4).flatten() > COVERED
+    near = blurred(shares.amax(0), NEAR).flatten() > LEAST_SHARE
     groups = [*inside, near & ~torch.stack(inside).any(0), torch.ones_like(near)]
     counts = [CELLS_PER_VIEW // (2 * len(inside))] * len(inside) + [CELLS_PER_VIEW // 4] * 2
     return torch.cat([drawn(group, count, generator) for group, count in zip(groups, counts, strict=True)])

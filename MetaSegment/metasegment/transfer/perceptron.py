@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from ..watch import Watch
 
-STEPS, BATCH = 300, 4096
+STEPS, BATCH = 300, 2048
 LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 1e-2, 0.2
 #: Features that hardly vary are not blown up.
 LEAST_DEVIATION = 0.05

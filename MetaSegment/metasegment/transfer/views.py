@@ -8,6 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from ..rotation import rotation
+
 #: Largest rotation in radians, change of size as a logarithm, and shift as a share of half the image.
 ROTATION, SCALE, SHIFT = 0.2, 0.15, 0.15
 #: Deviation of the bending, as a share of half the image.
@@ -29,18 +31,11 @@ def random_view(image: Tensor, masks: Tensor, generator: Generator) -> tuple[Ten
 
 def _moved(values: Tensor, generator: Generator) -> Tensor:
     shape = values.shape[1:]
-    rotation = torch.eye(3)
-    for axis in range(3):
-        angle = _between(generator, -ROTATION, ROTATION)
-        turn = torch.eye(3)
-        a, b = (n for n in range(3) if n != axis)
-        turn[a, a] = turn[b, b] = math.cos(angle)
-        turn[a, b], turn[b, a] = -math.sin(angle), math.sin(angle)
-        rotation = rotation @ turn
+    turn = rotation([_between(generator, -ROTATION, ROTATION) for _ in range(3)])
     scale = torch.tensor([math.exp(_between(generator, -SCALE, SCALE)) for _ in range(3)])
     lengths = torch.tensor([float(n) for n in shape[::-1]])
     shift = torch.tensor([[_between(generator, -SHIFT, SHIFT)] for _ in range(3)])
-    theta = torch.cat([rotation * scale * lengths / lengths[:, None], shift], 1)
+    theta = torch.cat([turn * scale * lengths / lengths[:, None], shift], 1)
     places = affine_grid(theta[None], [1, 1, *shape], align_corners=False) + _bending(shape, generator)
     return grid_sample(values[None], places, padding_mode="border", align_corners=False)[0]
 

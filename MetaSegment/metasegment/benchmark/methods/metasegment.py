@@ -1,4 +1,4 @@
-"""MetaSegment itself: gated, as the command runs it, and each of its strategies alone."""
+"""MetaSegment itself: gated, as the command runs it, each of its strategies alone, and its tasks on new volumes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import __version__
+from ...annotation import completed
 from ...engine import Engine, choose_device
 from ...learnt import learnt_path, load_learnt
 from ...network import load_network
@@ -18,7 +19,8 @@ from ...segmentation import AUTO, Budget, Map
 from ...segmenter import Segmenter
 from ...segmenter.gate import ADAPTING
 from ...strategies import all_meta_strategies, all_strategies
-from ..study import STRUCTURE, Prediction, Study
+from ...task import Task
+from ..study import STRUCTURE, WELCOME, Prediction, Source, Study, fingerprint
 
 NAME = "metasegment"
 
@@ -40,11 +42,17 @@ class Learner:
         return "MetaSegment" if self.strategy == AUTO else f"MetaSegment, {self.strategy} alone"
 
     @property
+    def sources(self) -> tuple[bool, ...]:
+        """Tasks are taught and applied by the gated way alone."""
+        return WELCOME if self.strategy == AUTO else (False,)
+
+    @property
     def settings(self) -> str:
         budget = Budget()
         return (
             f"metasegment {__version__}, strategy {self.strategy}, weights {self.weights.name} ({self.checksum[:8]}), "
             f"at most {budget.seconds:g} s and {budget.steps} steps of adapting, seed 0"
+            + ("; a task is taught by its own answer on the source" if self.strategy == AUTO else "")
         )
 
     @cached_property
@@ -64,6 +72,9 @@ class Learner:
         return None
 
     def predict(self, study: Study) -> Prediction:
+        return self._applied(study, study.source) if study.source else self._segmented(study)
+
+    def _segmented(self, study: Study) -> Prediction:
         started = time.monotonic()
         shown: list[float] = []
         result = self._segmenter.segment(
@@ -75,6 +86,36 @@ class Learner:
         (structure,) = result.structures
         mask = result.labels == STRUCTURE
         return Prediction(mask, structure.estimated_dice, _probability(mask, result.map), shown[0])
+
+    def _applied(self, study: Study, source: Source) -> Prediction:
+        """By the task that the source teaches, which is kept for the source's other studies."""
+        started, preparing = time.monotonic(), None
+        key = fingerprint(source.volume.array, source.annotation.labels)
+        if key not in self._tasks:
+            self._tasks[key] = self._taught(source)
+            preparing = time.monotonic() - started
+        applying = time.monotonic()
+        shown: list[float] = []
+        result = self._segmenter.apply(
+            self._tasks[key],
+            study.volume,
+            study.annotation if study.annotation.slices else None,
+            preview=lambda labels: shown.append(time.monotonic() - applying),
+        )
+        (structure,) = result.structures
+        mask = result.labels == STRUCTURE
+        first = shown[0] if shown else None
+        return Prediction(mask, structure.estimated_dice, _probability(mask, result.map), first, preparing)
+
+    def _taught(self, source: Source) -> Task:
+        """As a user does: segments the source from its slices, accepts that as it is, and teaches it."""
+        found = self._segmenter.segment(source.volume, source.annotation)
+        return self._segmenter.teach(source.volume, completed(source.annotation, found.labels))
+
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        """Taught in this process, by the source's fingerprint."""
+        return {}
 
     @cached_property
     def _segmenter(self) -> Segmenter:
