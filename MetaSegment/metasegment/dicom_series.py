@@ -26,6 +26,11 @@ _DESCRIPTION, _MODALITY = "0008|103e", "0008|0060"
 _FRAMES, _POSITION, _ORIENTATION = "0028|0008", "0020|0032", "0020|0037"
 _RESCALING = ("0028|1052", "0028|1053")  # intercept, slope
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG"})
+#: Of storage classes without an image (PS3.4, B.5): presentation states, segmentations and registrations, reports,
+#: documents, and radiotherapy.
+_NOT_IMAGE_CLASSES = tuple(b"1.2.840.10008.5.1.4.1.1." + end for end in (b"11.", b"66.", b"88.", b"104.", b"481."))
+#: (0002,0002) with its type as it is in every file (PS3.10, 7.1), within so many bytes.
+_STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
 _PREAMBLE, _MAGIC = 128, b"DICM"
 
 
@@ -72,6 +77,14 @@ def is_dicom(path: str | Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+
+
+def is_of_image(path: str | Path) -> bool:
+    """Whether a DICOM file's storage class is not one of structure sets, segmentations, reports and the like."""
+    with Path(path).open("rb") as file:
+        start = file.read(_META_BYTES)
+    _, _, found = start.partition(_STORAGE_CLASS)  # its length in 2 bytes, and the identifier
+    return not found[2 : 2 + int.from_bytes(found[:2], "little")].startswith(_NOT_IMAGE_CLASSES)
 
 
 def series_files(folder: str | Path) -> tuple[str, ...]:

@@ -42,6 +42,10 @@ class Engine:
         """SHA-256 of the network's weights: what is learnt on top of them holds for no others."""
         return checksum({name: p.detach().cpu() for name, p in self.network.named_parameters()})
 
+    def has_learnt(self, name: str) -> bool:
+        """Whether something was learnt under this name with these very weights."""
+        return name in self._learnt
+
     def learnt(self, strategy: str) -> dict[str, Tensor]:
         """The meta-parameters of a strategy, on the device; InputError where these weights come without."""
         if strategy not in self._learnt:

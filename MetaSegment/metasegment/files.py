@@ -14,6 +14,8 @@ from pathlib import Path
 
 from .errors import InputError
 
+#: The beginning of the names of hidden folders with drafts.
+DRAFTS = ".metasegment-"
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -31,7 +33,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a folder; give a file name")
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".metasegment-") as hidden:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=DRAFTS) as hidden:
             draft = Path(hidden) / path.name
             yield draft
             _flush(draft)

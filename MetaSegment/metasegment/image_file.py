@@ -26,30 +26,61 @@ if TYPE_CHECKING:
 READABLE = "NRRD, NIfTI, MHA or a DICOM folder"
 WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha")  # formats of one file: they can be renamed into place
 _BUFFERS_WHILE_READING = 2  # ITK's image and the numpy array copied from it exist at the same time
+_SLICER_SEQUENCE = "DataNodeClassName"  # in the headers of its .seq.nrrd files
 _CHUNK = 1 << 24  # bytes
 
 
-def read_image(path: str | Path) -> sitk.Image:
-    """Read a scalar 3D image file; integer types are kept, 64-bit floats become 32-bit.
+def read_image(path: str | Path, frame: int | None = None) -> sitk.Image:
+    """Read a scalar 3D image file, or one frame of a sequence; integer types are kept, 64-bit floats become 32-bit.
 
     A fourth dimension of size 1 is dropped. Raises InputError, one line, for a file that is absent, empty,
-    truncated, not an image, 2D, 4D, one voxel thick, coloured, or larger than the free memory.
+    truncated, not an image, 2D, 4D where no frame is named, one voxel thick, coloured, or larger than the free memory.
     """
     path = Path(path)
     _refuse_absent_or_empty(path)
     with quiet_itk(), _without_sibling(path) as source:
         reader = _header(source, path)
-        _refuse_unsupported_shape(reader, path)
+        _refuse_unsupported_shape(reader, path, frame)
         _refuse_truncated_nifti(reader, source, path)
         size = reader.GetSize()
         if len(size) == 4:
             reader.SetExtractSize((*size[:3], 0))
-        refuse_too_large(path, reader.GetPixelID(), math.prod(size))
+            reader.SetExtractIndex((0, 0, 0, frame or 0))
+        refuse_too_large(path, reader.GetPixelID(), math.prod(size) * reader.GetNumberOfComponents())
         reader.SetOutputPixelType(kept_pixel_type(reader.GetPixelID()))
         try:
-            return reader.Execute()
+            image = reader.Execute()
         except (RuntimeError, MemoryError) as error:
             raise InputError(f"{path} cannot be read: the file is truncated or damaged") from error
+        return image if frame is None else _frame_of(image, frame)
+
+
+def frames_in(path: str | Path) -> int:
+    """How many volumes of one grid a file holds, by its header: a 4D image, or a sequence as Slicer writes them.
+
+    1 for all else, also where the file cannot be read: reading it tells why.
+    """
+    path = Path(path)
+    try:
+        _refuse_absent_or_empty(path)
+        with quiet_itk(), _without_sibling(path) as source:
+            return _frames(_header(source, path))
+    except InputError:
+        return 1
+
+
+def _frames(reader: sitk.ImageFileReader) -> int:
+    size = reader.GetSize()
+    if len(size) == 4:
+        return int(size[3])
+    return int(reader.GetNumberOfComponents()) if reader.HasMetaDataKey(_SLICER_SEQUENCE) else 1
+
+
+def _frame_of(image: sitk.Image, frame: int) -> sitk.Image:
+    """Slicer's sequences come with a component for each frame."""
+    import SimpleITK as sitk
+
+    return sitk.VectorIndexSelectionCast(image, frame) if image.GetNumberOfComponentsPerPixel() > 1 else image
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -168,20 +199,22 @@ def _header(source: Path, path: Path) -> sitk.ImageFileReader:
     return reader
 
 
-def _refuse_unsupported_shape(reader: sitk.ImageFileReader, path: Path) -> None:
+def _refuse_unsupported_shape(reader: sitk.ImageFileReader, path: Path, frame: int | None) -> None:
     import SimpleITK as sitk
 
     size = reader.GetSize()
+    if frame is not None and frame >= _frames(reader):
+        raise InputError(f"{path} has no frame {frame}: it has {_frames(reader)}")
     shown = " x ".join(map(str, size))
     supported = "only 3D volumes with one value per voxel (CT, MR, PET ...) are supported"
-    if reader.GetNumberOfComponents() > 1:
+    if reader.GetNumberOfComponents() > 1 and frame is None:
         components = reader.GetNumberOfComponents()
         raise InputError(f"{path} is a colour or vector image ({components} values per voxel); {supported}")
     if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
         raise InputError(f"{path} has complex voxels; {supported}")
     if len(size) < 3:
         raise InputError(f"{path} is a 2D image ({shown}); {supported}")
-    if len(size) > 4 or (len(size) == 4 and size[3] > 1):
+    if len(size) > 4 or (len(size) == 4 and size[3] > 1 and frame is None):
         raise InputError(f"{path} is a {len(size)}D image ({shown}); {supported}: extract one of its 3D volumes first")
     if min(size[:3]) == 1:
         hint = "; give the folder of its DICOM series" if reader.HasMetaDataKey("0008|0060") else ""

@@ -25,13 +25,13 @@ def learnt_path(weights: Path, strategy: str) -> Path:
 
 
 def load_learnt(weights: Path = RELEASED) -> Learnt:
-    """Meta-parameters of every strategy trained with these very weights; InputError where a file is damaged."""
+    """What was learnt with these very weights, in single precision, by name; InputError where a file is damaged."""
     network = read_facts(weights).get("sha256")
     learnt = {}
     for path in sorted(weights.parent.glob(f"{weights.stem}-*.safetensors")):
         tensors, facts = read_tensors(path)
         if (facts.get("format"), facts.get("network")) == (LEARNT_FORMAT, network):
-            learnt[facts["strategy"]] = tensors
+            learnt[facts["strategy"]] = {name: tensor.float() for name, tensor in tensors.items()}
     return learnt
 
 

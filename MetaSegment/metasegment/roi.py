@@ -122,6 +122,18 @@ def rasterise(masks: Tensor, grid: Grid) -> Tensor:
     return _separably(masks, grid, _membership)
 
 
+def ends(mask: Tensor, stray: float) -> tuple[Tensor, Tensor] | None:
+    """First and last cell edges, as (k, j, i), of a boolean mask but for a share of stray cells at each end of an axis.
+
+    None where the mask is empty.
+    """
+    found = mask.nonzero().float().sort(0).values
+    if not len(found):
+        return None
+    beyond = int(stray * len(found))
+    return found[beyond], found[-1 - beyond] + 1
+
+
 def on_axis(values: Tensor, axis: int) -> Tensor:
     """Values along one axis, k, j or i, shaped to broadcast over a grid."""
     return values.reshape([-1 if a == axis else 1 for a in range(3)])

@@ -28,7 +28,7 @@ _FORMAT = "metasegment-task"
 _PROVENANCE, _CHECKSUM = "task", "sha256"
 #: Characters of a structure's name, of its terminology (Slicer's take about 200), of a strategy's name, and of a
 #: modality (DICOM PS3.5, 6.2: CS).
-_LONGEST_NAME, _LONGEST_TERM, _LONGEST_STRATEGY, _LONGEST_MODALITY = 500, 1000, 64, 16
+LONGEST_NAME, _LONGEST_TERM, _LONGEST_STRATEGY, _LONGEST_MODALITY = 500, 1000, 64, 16
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TaskStructure:
 
     def __post_init__(self) -> None:
         require(0 < self.label < 255, "a structure's label must be 1 to 254")
-        require(0 < len(self.name) <= _LONGEST_NAME, f"a structure's name has 1 to {_LONGEST_NAME} characters")
+        require(0 < len(self.name) <= LONGEST_NAME, f"a structure's name has 1 to {LONGEST_NAME} characters")
         require(all(0 <= part <= 1 for part in self.color or ()), "a structure's color must be 0 to 1")
         require(
             len(self.terminology) <= _LONGEST_TERM, f"a structure's terminology has up to {_LONGEST_TERM} characters"

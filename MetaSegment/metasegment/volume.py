@@ -95,6 +95,15 @@ def read_volume(path: str | Path) -> Volume:
     return volume
 
 
+def read_frame(path: str | Path, frame: int) -> Volume:
+    """Read one volume, counted from 0, of a 4D NIfTI, NRRD or MHA file, or of Slicer's `.seq.nrrd`; else like
+    `read_volume`.
+    """
+    volume = volume_from_image(read_image(path, frame), path)
+    _refuse_useless_values(volume.array, path)
+    return volume
+
+
 def read_voxels(path: str | Path) -> Volume:
     """Read like `read_volume`, without looking at the values.
 

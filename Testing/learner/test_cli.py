@@ -142,7 +142,9 @@ def test_json_is_one_object_with_the_keys_of_the_contract(finished: Finished, st
         "device",
         "peak_memory_mb",
         "notes",
+        "familiarity",
     }
+    assert report["familiarity"] is None  # no task was used
     assert report["output"] == str(finished.folder / "out.seg.nrrd")
     assert report["device"] in ("cpu", "cuda")
     assert set(report["seconds"]) == {"first answer", "adapting", "composing"}

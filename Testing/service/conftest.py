@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +17,7 @@ import requests
 import torch
 from torch import Tensor
 
-from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
+from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, completed
 from metasegment.client import LocalLearner
 from metasegment.engine import Engine
 from metasegment.learnt import load_learnt
@@ -28,6 +29,7 @@ from metasegment.service.limits import Limits
 from metasegment.service.server import Server, bound_socket
 from metasegment.service.service import Service, Settings
 from metasegment.strategies import Lesson, Query, State, all_strategies
+from metasegment.task import Task, address_of, to_bytes
 from metasegment.volume import Geometry, Volume
 from metasegment.wire import from_json, messages, to_json
 from metasegment.wire.annotations import encode_job, pack
@@ -73,6 +75,36 @@ def assert_as_ever(expected: Segmentation) -> Callable[[Segmentation], None]:
         assert result.structures == expected.structures
 
     return check
+
+
+@pytest.fixture(scope="session")
+def accepted(organ: tuple[Volume, Annotation], expected: Segmentation) -> Annotation:
+    """The organ throughout its volume, with no unknown voxel: what is taught."""
+    return completed(organ[1], expected.labels)
+
+
+@pytest.fixture(scope="session")
+def taught(
+    segmenter: Segmenter,
+    organ: tuple[Volume, Annotation],
+    accepted: Annotation,
+    short_lessons: Callable[[], AbstractContextManager[None]],
+) -> Task:
+    """The task that the organ makes in a short lesson."""
+    with short_lessons():
+        return segmenter.teach(organ[0], accepted)
+
+
+@pytest.fixture(scope="session")
+def next_volume(organ: tuple[Volume, Annotation]) -> Volume:
+    """Another patient, whose organ lies a little further on."""
+    return Volume(np.roll(organ[0].array, (1, -2, 1), (0, 1, 2)), organ[0].geometry)
+
+
+@pytest.fixture(scope="session")
+def applied(segmenter: Segmenter, taught: Task, next_volume: Volume) -> Segmentation:
+    """What the task finds in the next volume, without a slice of it."""
+    return segmenter.apply(taught, next_volume, None, Budget(seconds=0))
 
 
 @pytest.fixture(scope="session")
@@ -153,17 +185,25 @@ class Caller:
             assert self.call("PUT", path, bytes(chunks_of(volume, manifest)[number])).status_code == 204
         return address(manifest)
 
+    def put(self, task: Task) -> str:
+        """Sends a task and returns its address."""
+        file = to_bytes(task)
+        assert self.call("PUT", messages.TASK.format(task=address_of(file)), file).status_code == 204
+        return address_of(file)
+
     def ask(
         self,
         key: str,
-        annotation: Annotation,
+        annotation: Annotation | None,
         strategy: str = "in_context",
         seconds: float = 0.0,
         kind: Kind = "segment",
+        task: str | None = None,
     ) -> requests.Response:
         """Asks for a job on a volume that was sent."""
-        request = JobRequest(kind, key, strategy, Budget(seconds=seconds, steps=10**5, quality=1.0))
-        return self.call("POST", messages.JOBS, b"".join(encode_job(request, pack(annotation))))
+        request = JobRequest(kind, key, strategy, Budget(seconds=seconds, steps=10**5, quality=1.0), task=task)
+        packed = pack(annotation) if annotation else None
+        return self.call("POST", messages.JOBS, b"".join(encode_job(request, packed)))
 
     def job(self, *arguments: object, **options: object) -> str:
         """Asks for a job that must be admitted, and returns its id."""

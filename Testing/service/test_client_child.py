@@ -20,6 +20,7 @@ from metasegment.client import LocalLearner
 from metasegment.client.errors import LearnerDied, LearnerNotStarted
 from metasegment.errors import Cancelled
 from metasegment.segmentation import Budget, Segmentation
+from metasegment.task import Task
 from metasegment.volume import Volume
 from metasegment.watch import Watch
 
@@ -67,6 +68,32 @@ def test_a_child_killed_in_the_middle_is_started_again_and_answers_the_same(
     assert "starting the learner again" in watch.stages
     assert watch.stages.count("sending the volume") == 2
     assert len(previews) == 1
+
+
+def test_a_child_killed_while_it_learns_a_task_starts_to_learn_it_again(
+    organ: tuple[Volume, Annotation], local_learner: LocalLearner, accepted: Annotation
+) -> None:
+    """Its lessons are too long to await the end of one."""
+    saboteur = _Saboteur("learning the task", lambda: _kill_child(local_learner))
+
+    def learns_again() -> bool:
+        stages = saboteur.stages
+        again = "starting the learner again"
+        return again in stages and "learning the task" in stages[stages.index(again) :]
+
+    with pytest.raises(Cancelled):
+        local_learner.teach(organ[0], accepted, watch=Watch(progress=saboteur, cancelled=learns_again))
+    assert learns_again()
+
+
+def test_a_child_killed_while_it_applies_a_task_is_sent_it_again(
+    local_learner: LocalLearner, taught: Task, next_volume: Volume, applied: Segmentation
+) -> None:
+    watch = _Saboteur("looking for the structures", lambda: _kill_child(local_learner))
+    result = local_learner.apply(taught, next_volume, None, QUICK, watch=Watch(progress=watch))
+    np.testing.assert_array_equal(result.labels, applied.labels)
+    assert (result.structures, result.familiarity) == (applied.structures, applied.familiarity)
+    assert "starting the learner again" in watch.stages
 
 
 def test_a_child_that_hangs_is_replaced(

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from metasegment.annotation import Annotation
+from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
 from metasegment.client import LearnerClient, errors, events
 from metasegment.client.turns import Turns
 from metasegment.errors import Cancelled
 from metasegment.segmentation import Budget, Segmentation
-from metasegment.volume import Volume
+from metasegment.task import Task, address_of, to_bytes
+from metasegment.volume import Geometry, Volume
 from metasegment.watch import Watch
 from metasegment.wire.messages import VOLUME_HEADER
 from metasegment.wire.volumes import address, manifest_of
@@ -171,6 +172,23 @@ def test_a_forgotten_volume_is_sent_again(
     assert stages.count("sending the volume") == 2
 
 
+def test_a_forgotten_task_is_sent_again(
+    a_service: Callable[..., Any], relay: _Relay, taught: Task, next_volume: Volume, applied: Segmentation
+) -> None:
+    running = a_service()
+    relay.target = running.url
+
+    def times_sent_for_another_answer() -> int:
+        result = client.apply(taught, next_volume, None, QUICK)
+        np.testing.assert_array_equal(result.labels, applied.labels)
+        return sum(b"PUT /v1/tasks/" in piece for piece in relay.asked)
+
+    with LearnerClient(relay.address, TOKEN) as client:
+        assert [times_sent_for_another_answer() for _ in range(2)] == [1, 1]
+        running.service.store.forget(f"task {address_of(to_bytes(taught))}")
+        assert times_sent_for_another_answer() == 2
+
+
 def test_a_busy_service_is_waited_for(
     organ: Organ,
     another_structure: Annotation,
@@ -234,6 +252,18 @@ def test_a_volume_travels_compressed_to_another_computer(
     client.segment(smooth, organ[1], QUICK, IN_CONTEXT)
     assert sum(map(len, relay.asked)) < smooth.array.nbytes
     assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT))
+
+
+@pytest.mark.usefixtures("from_afar")
+def test_a_volume_annotated_throughout_travels_compressed_too(relay: _Relay, client: LearnerClient) -> None:
+    geometry = Geometry((180, 180, 40), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    labels = np.full(geometry.shape, BACKGROUND, np.uint8)
+    labels[10:20, 50:90, 50:90] = 1
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
+    with pytest.raises(Cancelled):
+        client.teach(Volume(labels.astype(np.int16), geometry), annotation_from_labels(labels, geometry), watch=watch)
+    assert sum(map(len, relay.asked)) < labels.size / 4
 
 
 def test_a_service_that_is_gone_for_good_is_reported(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from metasegment.annotation import Annotation
+from metasegment.annotation import Annotation, completed
 from metasegment.client import Learner, LearnerClient, LocalLearner
 from metasegment.client.errors import Superseded
 from metasegment.errors import Cancelled, InputError
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
+from metasegment.task import Task, to_bytes
 from metasegment.volume import Volume
 from metasegment.watch import Watch
 
@@ -125,6 +128,61 @@ def test_an_unknown_strategy_is_refused_in_the_same_words(
 ) -> None:
     with pytest.raises(InputError, match=r"^no strategy 'magic': use auto or one of .*in_context"):
         learner.segment(*organ, strategy="magic")
+
+
+@pytest.mark.parametrize("learner", ["in this process", "by address"], indirect=True)  # a child's lessons are long
+def test_a_task_is_taught_the_same(
+    learner: Segmenter | Learner,
+    organ: tuple[Volume, Annotation],
+    accepted: Annotation,
+    taught: Task,
+    short_lessons: Callable[[], AbstractContextManager[None]],
+) -> None:
+    stages: list[str] = []
+    with short_lessons():
+        task = learner.teach(organ[0], accepted, watch=Watch(progress=lambda stage, _: stages.append(stage)))
+    assert to_bytes(task) == to_bytes(taught)
+    assert "learning the task" in stages
+
+
+def test_a_task_finds_the_same_in_the_next_volume(
+    learner: Segmenter | Learner, taught: Task, next_volume: Volume, applied: Segmentation
+) -> None:
+    shown: list[np.ndarray] = []
+    result = learner.apply(taught, next_volume, None, QUICK, preview=shown.append)
+    np.testing.assert_array_equal(result.labels, applied.labels)
+    np.testing.assert_array_equal(result.map.uncertainty, applied.map.uncertainty)
+    assert result.structures == applied.structures
+    assert [structure.name for structure in result.structures] == ["organ of Jane Doe"]
+    assert (result.familiarity, result.notes) == (applied.familiarity, applied.notes)
+    assert repr(result.next_slice) == repr(applied.next_slice)  # its gap_mm is NaN, which equals nothing
+    assert result.familiarity is not None and 0 <= result.familiarity <= 1
+    assert [labels.shape for labels in shown] == [next_volume.geometry.shape]
+
+
+def test_a_task_that_does_not_fit_is_refused_in_the_same_words(
+    learner: Segmenter | Learner,
+    organ: tuple[Volume, Annotation],
+    another_structure: Annotation,
+    taught: Task,
+    next_volume: Volume,
+) -> None:
+    foreign = replace(taught, provenance=replace(taught.provenance, weights="b" * 64))
+    with pytest.raises(InputError, match="the task was taught with other weights"):
+        learner.apply(foreign, next_volume)
+    with pytest.raises(InputError, match="label 9 is annotated, but the task is for"):
+        learner.apply(taught, next_volume, another_structure)
+    with pytest.raises(InputError, match="the task is for organ of Jane Doe"):
+        learner.teach(organ[0], completed(another_structure, np.zeros_like(another_structure.labels)), taught)
+
+
+def test_who_cancels_teaching_gets_cancelled(
+    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], accepted: Annotation
+) -> None:
+    stages: list[str] = []
+    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
+    with pytest.raises(Cancelled):
+        learner.teach(organ[0], accepted, watch=watch)
 
 
 def test_the_same_question_anew_takes_the_place_of_the_first(

@@ -20,6 +20,7 @@ import pytest
 from metasegment.annotation import Annotation
 from metasegment.client import LearnerClient
 from metasegment.segmentation import Budget, Segmentation
+from metasegment.task import Task
 from metasegment.volume import Volume
 from metasegment.watch import Watch
 from metasegment.wire.volumes import address, manifest_of
@@ -88,7 +89,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_a_volume_stays_with_one_of_two_replicas_and_outlives_it(
-    cluster: Cluster, organ: tuple[Volume, Annotation], assert_as_ever: Callable[[Segmentation], None]
+    cluster: Cluster, organ: tuple[Volume, Annotation], taught: Task, assert_as_ever: Callable[[Segmentation], None]
 ) -> None:
     volumes = [Volume(organ[0].array.astype(kind), organ[0].geometry) for kind in ("i2", "i4", "f4")]
     stages: list[str] = []
@@ -111,6 +112,8 @@ def test_a_volume_stays_with_one_of_two_replicas_and_outlives_it(
             ask(client, other)
             homes.append(_home(cluster, other))
         assert len(set(homes)) == 2
+        found = [client.apply(taught, volume, None, Budget(seconds=0)).labels for volume in volumes]
+        assert all(np.array_equal(labels, found[0]) for labels in found)  # both replicas were sent the task
         os.kill(homes[0], getattr(signal, "SIGKILL", signal.SIGTERM))
         assert_as_ever(ask(client, volumes[0]))
         cluster.wait_for(lambda: len(cluster.replicas_of(address(manifest_of(volumes[0])))) == 2)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metasegment.annotation import Annotation
+from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.service.estimate import running_bytes, waiting_bytes
@@ -243,7 +243,7 @@ def test_a_job_that_never_fits_into_memory_is_refused(a_service: Start, organ: O
 
 def test_a_job_that_does_not_fit_now_is_told_to_wait(a_service: Start, organ: Organ) -> None:
     """A volume that a job computes with stays, and another that needs its room comes later."""
-    room = organ[0].array.nbytes + waiting_bytes(organ[1]) + running_bytes(organ[0], 1)
+    room = organ[0].array.nbytes + waiting_bytes(organ[1]) + running_bytes("segment", organ[0], 1)
     caller = a_service(memory_bytes=room + organ[0].array.nbytes // 2).caller()
     long = caller.job(caller.send(organ[0]), organ[1], "patient", seconds=LONG)
     caller.wait(long, "running")
@@ -300,6 +300,16 @@ def test_a_job_that_is_none_is_refused_in_one_sentence(a_service: Start, body: b
     answer = a_service().caller().call("POST", messages.JOBS, body)
     assert (answer.status_code, answer.json()["code"]) == (422, messages.INVALID)
     assert "\n" not in answer.json()["message"]
+
+
+def test_an_annotation_of_background_alone_is_refused(a_service: Start, organ: Organ) -> None:
+    labels = np.zeros_like(organ[1].labels)
+    labels[3] = BACKGROUND
+    caller = a_service().caller()
+    nothing = Annotation(labels, organ[1].geometry, (AnnotatedSlice(0, 3),))
+    answer = caller.ask(caller.send(organ[0]), nothing)
+    assert (answer.status_code, answer.json()["code"]) == (422, messages.INVALID)
+    assert "shows no structure" in answer.json()["message"]
 
 
 def test_a_job_that_nobody_asks_about_ends(a_service: Start, organ: Organ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metasegment.annotation import Annotation
+from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.volume import Volume
 from metasegment.wire import messages
 
@@ -19,10 +21,13 @@ def test_no_request_made_from_the_description_meets_an_answer_that_is_not_in_it(
     """All checks but one: that a manifest or a body fits together is more than a schema can say."""
     caller = a_service(requests_at_once=10**6).caller()
     volume = caller.send(organ[0])
+    provenance = Provenance((TaskStructure(7, "organ"),), "a" * 64, "none", "", 1)
+    task = caller.put(Task(provenance, {}))
     job = caller.job(volume, organ[1])
     caller.wait(job, "done")
     known = tmp_path / "schemathesis.toml"
-    known.write_text(f'[parameters]\n"path.volume" = ["{volume}", "{"0" * 64}"]\n"path.job" = ["{job}", "unknown"]\n')
+    values = {"volume": [volume, "0" * 64], "task": [task, "0" * 64], "job": [job, "unknown"]}
+    known.write_text("\n".join(["[parameters]", *(f'"path.{name}" = {json.dumps(v)}' for name, v in values.items())]))
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(known), "run"),

@@ -30,6 +30,7 @@ PATHS = (
     ("POST", messages.VOLUMES),
     ("PUT", messages.CHUNK.format(volume="0" * 64, number=0)),
     ("POST", messages.JOBS),
+    *((method, messages.TASK.format(task="0" * 64)) for method in ("GET", "PUT")),
     *((method, messages.JOB.format(job="x")) for method in ("GET", "DELETE")),
     *(("GET", path.format(job="x")) for path in (messages.EVENTS, messages.PREVIEW, messages.RESULT)),
 )

@@ -31,6 +31,7 @@ from metasegment.wire.annotations import (
     pack,
     unpack,
 )
+from metasegment.wire.arrays import decode, encode
 from metasegment.wire.messages import JobRequest
 
 REQUEST = JobRequest("segment", "0f" * 32)
@@ -125,6 +126,22 @@ def test_only_the_voxels_of_slices_travel(geometry_with: Callable[..., Geometry]
     assert sum(map(len, pieces)) < 200 * 200 + 2000
 
 
+def test_only_a_task_is_applied_where_nothing_is_annotated() -> None:
+    asked = JobRequest("apply", "0f" * 32, task="f0" * 32)
+    assert decode_job(b"".join(encode_job(asked, None))) == (asked, None)
+    for request in (REQUEST, replace(REQUEST, kind="suggest"), replace(asked, kind="teach")):
+        with pytest.raises(WireError, match="must have the text annotation"):
+            decode_job(b"".join(encode_job(request, None)))
+
+
+def test_half_an_annotation_is_none(a_crossed_annotation: Annotation) -> None:
+    asked = JobRequest("apply", "0f" * 32, task="f0" * 32)
+    arrays, texts = decode(b"".join(encode_job(asked, pack(a_crossed_annotation))))
+    for half in ((arrays, {"request": texts["request"]}), ({}, texts)):
+        with pytest.raises(WireError, match="a job must have"):
+            decode_job(b"".join(encode(*half)))
+
+
 def test_an_annotation_keeps_its_own_rounding_of_the_grid(a_crossed_annotation: Annotation) -> None:
     rounded = replace(a_crossed_annotation.geometry, spacing=(1.00001, 1.0, 1.0))
     received = unpack(pack(replace(a_crossed_annotation, geometry=rounded)), a_crossed_annotation.geometry)
@@ -188,11 +205,13 @@ def test_an_annotation_that_lies_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_an_annotation_of_background_alone_is_refused(geometry_with: Callable[..., Geometry]) -> None:
-    labels = np.full(geometry_with().shape, 255, np.uint8)
+def test_slices_without_a_structure_arrive_too(geometry_with: Callable[..., Geometry]) -> None:
+    """They tell a task where it has nothing to find."""
+    labels = np.zeros(geometry_with().shape, np.uint8)
+    labels[0] = 255
     annotation = Annotation(labels, geometry_with(), (AnnotatedSlice(0, 0),))
-    with pytest.raises(WireError, match="shows no structure"):
-        unpack(pack(annotation), annotation.geometry)
+    assert _are_equal(_sent(annotation), annotation)
+    assert _are_equal(_sent(empty_annotation(annotation.geometry)), empty_annotation(annotation.geometry))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ _RECORDS = [
     Manifest("I16", _GRID, 4096, (HASH, HASH)),
     Upload(HASH, (0, 7)),
     JobRequest("suggest", HASH, "maml", Budget(0.0, 3, 1.0), 2**63 - 1),
+    JobRequest("apply", HASH, task=HASH[::-1]),
     JobStatus("a-1", "failed", 2, "first answer", 0.25, True, Problem("busy", "später")),
 ]
 
@@ -54,7 +55,12 @@ def test_what_is_left_out_has_its_default_and_what_is_unknown_is_skipped() -> No
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"kind": "pickle"}, "JobRequest.kind must be one of segment, suggest"),
+        ({"kind": "pickle"}, "JobRequest.kind must be one of segment, suggest, apply, teach"),
+        ({"kind": "apply"}, "must name it"),
+        ({"kind": "apply", "task": ""}, "task must be 64 hexadecimal digits"),
+        ({"kind": "teach", "task": HASH + "0"}, "task must be 64 hexadecimal digits"),
+        ({"kind": "teach", "task": 7}, "JobRequest.task must be text"),
+        ({"task": HASH}, "a job to segment takes no task"),
         ({"kind": None}, "JobRequest.kind must be one of"),
         ({"volume": HASH.upper()}, "64 hexadecimal digits"),
         ({"volume": "../../etc/passwd"}, "64 hexadecimal digits"),

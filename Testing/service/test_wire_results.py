@@ -54,6 +54,7 @@ def _results(draw: st.DrawFn) -> Segmentation:
         draw(st.sampled_from(["cpu", "cuda:1"])),
         draw(st.none() | _NUMBERS),
         tuple(draw(st.lists(st.text(max_size=9), max_size=3))),
+        draw(st.none() | st.floats(0, 1)),
     )
 
 

@@ -9,30 +9,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from ..annotation import Annotation, read_annotation
-from ..dicom_objects.source import frame_of_reference_in
-from ..dicom_series import is_dicom
-from ..engine import Engine, choose_device
+from ..annotation import Annotation
 from ..errors import InputError
 from ..image_file import refuse_unknown_suffix
-from ..learnt import load_learnt
-from ..network import RELEASED, load_network
+from ..inputs import read_annotation_of
+from ..network import RELEASED
 from ..segmenter import Segmenter
+from ..segmenter.load import load_segmenter
 from ..volume import Volume, read_volume
 
 Commands = argparse._SubParsersAction
+#: What images and annotations can be, for those who ask for help.
+IMAGE = "NRRD, NIfTI, MHA or a folder with one DICOM series"
+ANNOTATION = (
+    "label file on the same grid: 0 unknown, 1…254 structures, 255 known background; or a DICOM SEG or RTSTRUCT of the "
+    "image, each slice that it has something on being fully annotated"
+)
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """IMAGE and ANNOTATION, and where to compute."""
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="NRRD, NIfTI, MHA or a folder with one DICOM series")
-    parser.add_argument(
-        "annotation",
-        metavar="ANNOTATION",
-        type=Path,
-        help="label file on the same grid: 0 unknown, 1…254 structures, 255 known background; or a DICOM SEG or "
-        "RTSTRUCT of the image, each slice that it has something on being fully annotated",
-    )
+    parser.add_argument("image", metavar="IMAGE", type=Path, help=IMAGE)
+    parser.add_argument("annotation", metavar="ANNOTATION", type=Path, help=ANNOTATION)
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
@@ -42,28 +40,29 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, default=RELEASED, help="another weights file than the released one")
 
 
+def add_save_task(parser: argparse.ArgumentParser, of: str) -> None:
+    parser.add_argument("--save-task", type=Path, metavar="FILE", help=f"also write {of}, for `metasegment apply`")
+
+
 def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     volume = read_volume(options.image)
-    needs_frame = options.image.is_dir() and is_dicom(options.annotation)  # finding it reads all headers again
-    frame = frame_of_reference_in(options.image) if needs_frame else None
-    return volume, read_annotation(options.annotation, volume.geometry, frame)
+    return volume, read_annotation_of(options.image, volume.geometry, options.annotation)
 
 
 def make_segmenter(options: argparse.Namespace) -> Segmenter:
-    network, learnt = load_network(options.weights), load_learnt(options.weights)
-    return Segmenter(Engine(network, choose_device(options.device), learnt))
+    return load_segmenter(options.weights, options.device)
 
 
 def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:
-    """Refuses an output that could not be written, or would replace an input, before minutes are spent on it."""
+    """Refuses a label map that could not be written, or would replace an input, before minutes are spent on it."""
+    refuse_unknown_suffix(path)
+    require_place(path, spared)
+
+
+def require_place(path: Path, spared: Sequence[Path] = ()) -> None:
+    """Refuses an output that would replace an input, or in a folder that is absent or not writable."""
     if any(path.resolve() == kept.resolve() for kept in spared):
         raise InputError(f"cannot write {path}: it is an input; give another file name")
-    refuse_unknown_suffix(path)
-    require_place(path)
-
-
-def require_place(path: Path) -> None:
-    """Refuses an output in a folder that is absent or not writable."""
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -19,6 +19,7 @@ def as_json(result: Segmentation, output: str) -> dict[str, Any]:
         "device": result.device,
         "peak_memory_mb": None if result.peak_memory_mb is None else round(result.peak_memory_mb),
         "notes": list(result.notes),
+        "familiarity": None if result.familiarity is None else round(result.familiarity, 3),
     }
 
 
@@ -36,6 +37,10 @@ def as_text(result: Segmentation) -> str:
     """A few lines for a terminal."""
     lines = [f"{'structure':<24} {'volume':>10} {'estimated Dice':>15}  strategy"]
     lines += [f"{s.name:<24} {s.volume_ml:>7.1f} ml {s.estimated_dice:>15.2f}  {s.strategy}" for s in result.structures]
+    if result.familiarity is not None:
+        lines.append(
+            f"familiarity {result.familiarity:.2f}: 1 is like the images that the task was taught on, 0 is not"
+        )
     lines.append(next_slice_as_text(result.next_slice))
     lines.append(f"{sum(result.seconds.values()):.1f} s on {result.device}")
     return "\n".join([*lines, *result.notes])

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Annotation
+from ..annotation import Annotation, completed
 from ..export import write_segmentation
 from ..segmentation import AUTO, Budget, Segmentation
+from ..task import write_task
 from ..volume import Volume, write_volume
 from ..watch import Watch
 from . import common, report
@@ -25,12 +26,16 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--strategy", default=AUTO, help="auto (default) or one strategy by name")
     parser.add_argument("--seconds", type=float, default=Budget.seconds, help="time for adapting (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
+    common.add_save_task(parser, "what was learnt from slices and answer as a task")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
+    inputs = (options.image, options.annotation)
     for path in filter(None, (options.output, options.uncertainty)):
-        common.require_writable(path, spared=(options.image, options.annotation))
+        common.require_writable(path, inputs)
+    if options.save_task:
+        common.require_place(options.save_task, inputs)
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
     budget = Budget(seconds=options.seconds)
@@ -38,6 +43,9 @@ def run(options: argparse.Namespace) -> None:
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, watch)
     write_result(result, volume, annotation, options.output, options.uncertainty)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
+    if options.save_task:
+        taught = completed(annotation, result.labels)
+        write_task(segmenter.teach(volume, taught, None, watch, options.seed), options.save_task)
 
 
 def write_result(

@@ -171,6 +171,10 @@ class VolumeForgotten(Forgotten):
     """The service does not know this volume, or not all of it."""
 
 
+class TaskForgotten(Forgotten):
+    """The service does not know this task."""
+
+
 class VolumeChanged(LearnerError):
     """The volume is no longer what its manifest says."""
 

@@ -70,6 +70,8 @@ def from_problem(
         return errors.TokenRefused(address=address) if token else errors.TokenMissing(address=address)
     if problem.code in (messages.UNKNOWN_VOLUME, messages.INCOMPLETE_VOLUME):
         return errors.VolumeForgotten(address=address)
+    if problem.code == messages.UNKNOWN_TASK:
+        return errors.TaskForgotten(address=address)
     if problem.code == messages.UNKNOWN_JOB:
         return errors.Forgotten(address=address)
     if problem.code == messages.WRONG_HASH:

@@ -19,6 +19,7 @@ import numpy as np
 from ..annotation import Annotation
 from ..errors import InputError
 from ..segmentation import AUTO, Budget, NextSlice, Segmentation
+from ..task import Task, address_of, from_bytes, to_bytes
 from ..volume import Volume
 from ..watch import Watch
 from ..wire import WireError
@@ -58,8 +59,29 @@ class Connection:
     capabilities: Capabilities | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """What is asked of a service: a job in the user's own terms."""
+
+    kind: Kind
+    volume: Volume
+    annotation: Annotation | None
+    budget: Budget = Budget()  # noqa: RUF009 (frozen)
+    strategy: str = AUTO
+    seed: int = 0
+    task: Task | None = None
+
+    @property
+    def structures(self) -> tuple[int, ...]:
+        """The labels it is about."""
+        if self.task and self.kind == "apply":
+            return tuple(self.task.names)
+        return self.annotation.structures if self.annotation else ()
+
+
 class Learner(ABC):
-    """A learner in another process: `segment` and `suggest` as the Segmenter has them, from any number of threads.
+    """A learner in another process: `segment`, `suggest`, `teach` and `apply` as the Segmenter has them, from any
+    number of threads.
 
     A volume is hashed and sent once, and known by its object from then on: for changed voxels make a new Volume.
     """
@@ -90,21 +112,37 @@ class Learner(ABC):
         this learner was asked anew for one of the structures.
         """
 
-        def read(answer: bytes) -> Segmentation:
-            return decode_result(answer, volume.geometry.shape)
-
-        def work(courier: Courier) -> Segmentation:
-            return self._answer("segment", volume, annotation, budget, strategy, seed, courier, read)
-
-        return in_background(work, watch or Watch(), preview)
+        question = _Question("segment", volume, annotation, budget, strategy, seed)
+        return self._ask(question, _reader_of_results(volume), watch, preview)
 
     def suggest(self, volume: Volume, annotation: Annotation, watch: Watch | None = None) -> NextSlice | None:
         """The next slice worth annotating, as `Segmenter.suggest` finds it; raises as `segment` does."""
+        return self._ask(_Question("suggest", volume, annotation), decode_suggestion, watch)
 
-        def work(courier: Courier) -> NextSlice | None:
-            return self._answer("suggest", volume, annotation, Budget(), AUTO, 0, courier, decode_suggestion)
+    def teach(
+        self,
+        volume: Volume,
+        annotation: Annotation,
+        earlier: Task | None = None,
+        watch: Watch | None = None,
+        seed: int = 0,
+    ) -> Task:
+        """Learns a task for other volumes, as `Segmenter.teach` does; raises as `segment` does."""
+        return self._ask(_Question("teach", volume, annotation, seed=seed, task=earlier), from_bytes, watch)
 
-        return in_background(work, watch or Watch(), None)
+    def apply(
+        self,
+        task: Task,
+        volume: Volume,
+        annotation: Annotation | None = None,
+        budget: Budget = Budget(),  # noqa: B008 (frozen)
+        seed: int = 0,
+        watch: Watch | None = None,
+        preview: Callable[[np.ndarray], None] | None = None,
+    ) -> Segmentation:
+        """Finds what a task was taught in another volume, as `Segmenter.apply` does; raises as `segment` does."""
+        question = _Question("apply", volume, annotation, budget, seed=seed, task=task)
+        return self._ask(question, _reader_of_results(volume), watch, preview)
 
     def capabilities(self) -> Capabilities:
         """What the service is and has; raises LearnerError where it cannot be asked."""
@@ -141,33 +179,37 @@ class Learner(ABC):
     def _waiting_for(self, error: LearnerError) -> str:
         """What the user reads while an errand that ended in this error is about to be carried out again."""
 
-    def _answer(
+    def _ask(
         self,
-        kind: Kind,
-        volume: Volume,
-        annotation: Annotation,
-        budget: Budget,
-        strategy: str,
-        seed: int,
-        courier: Courier,
+        question: _Question,
         read: Callable[[bytes], _T],
+        watch: Watch | None,
+        preview: Callable[[np.ndarray], None] | None = None,
     ) -> _T:
+        return in_background(lambda courier: self._answer(question, read, courier), watch or Watch(), preview)
+
+    def _answer(self, asked: _Question, read: Callable[[bytes], _T], courier: Courier) -> _T:
+        task = to_bytes(asked.task) if asked.task else b""
         try:
-            manifest = self._manifest(volume)
-            request = JobRequest(kind, address(manifest), strategy, budget, seed)
-            question = encode_job(request, pack(annotation))
+            manifest = self._manifest(asked.volume)
+            known_as = address_of(task) if task else None
+            request = JobRequest(asked.kind, address(manifest), asked.strategy, asked.budget, asked.seed, known_as)
+            question = encode_job(request, pack(asked.annotation) if asked.annotation else None)
         except WireError as error:
             raise InputError(str(error)) from None
 
         def first_answer(answer: bytes) -> np.ndarray:
-            return decode_preview(answer, volume.geometry.shape)
+            return decode_preview(answer, asked.volume.geometry.shape)
 
-        with self._turns.taken((kind, request.volume, label) for label in annotation.structures) as in_turn:
-            errand = Errand(volume, manifest, request.volume, question, first_answer, self._sending, in_turn)
+        things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
+        with self._turns.taken(things) as in_turn:
+            errand = Errand(
+                asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
+            )
             try:
                 return read(self._persist(errand, courier))
             except VolumeChanged:
-                self._manifests.pop(volume, None)
+                self._manifests.pop(asked.volume, None)
                 raise
             except WireError:
                 raise LearnerFailed(message="its answer cannot be read") from None
@@ -189,6 +231,10 @@ class Learner(ABC):
             if volume not in self._manifests:
                 self._manifests[volume] = manifest_of(volume)
             return self._manifests[volume]
+
+
+def _reader_of_results(volume: Volume) -> Callable[[bytes], Segmentation]:
+    return lambda answer: decode_result(answer, volume.geometry.shape)
 
 
 def greeted(channel: Channel) -> Channel:

@@ -18,7 +18,8 @@ from ..dicom_series import is_dicom
 from ..errors import InputError
 from ..lattice import moved_to_grid
 from ..seg_nrrd import Color, Segment, segments_in
-from ..terminology import terminology_of
+from ..task import Task
+from ..terminology import terminology_in, terminology_of
 from ..volume import Geometry
 
 _GOLDEN_RATIO = 0.618034  # steps of it spread hues so that no two of the first dozen look alike
@@ -51,6 +52,20 @@ def structures_from_labels(
     names, colors = names or {}, colors or {}
     found = sorted({*present_labels(labels), *names} - {0})
     return Structures(labels, geometry, tuple(_segment(label, names, colors) for label in found))
+
+
+def structures_of_task(task: Task, labels: np.ndarray, geometry: Geometry) -> Structures:
+    """Labels uint8 (k, j, i) that a task found, called and coloured as it was taught, all of them even where empty."""
+    segments = (
+        Segment(
+            label=taught.label,
+            name=taught.name,
+            color=taught.color or default_color(taught.label),
+            terminology=terminology_in(taught.terminology) or terminology_of(taught.name),
+        )
+        for taught in task.structures
+    )
+    return Structures(labels, geometry, tuple(segments))
 
 
 def read_structures(

@@ -13,6 +13,7 @@ from .channels import (
 )
 from .extent import Extent, annotated_extent, box_limits, structure_box
 from .interpolation import annotated_planes
+from .prior import prior_box, prior_channels
 
 __all__ = [
     "CHANNELS",
@@ -27,6 +28,8 @@ __all__ = [
     "known_fractions",
     "make_channels",
     "make_prompt",
+    "prior_box",
+    "prior_channels",
     "sharpened",
     "structure_box",
 ]

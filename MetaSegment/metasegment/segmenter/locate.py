@@ -24,6 +24,14 @@ GROWTH, GROWTH_ROUNDS = 1.5, 3
 TOUCHING = 0.01
 
 
+@dataclass(frozen=True)
+class Prior:
+    """What was thought of a structure before any slice was seen, and the Dice that is expected of it, 0…1."""
+
+    answer: Answer
+    expected_dice: float
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """A volume with its annotated slices, what was thought of structures before, by label, and their names.
@@ -33,11 +41,11 @@ class Question:
 
     volume: Volume
     annotation: Annotation
-    priors: Mapping[int, Answer] = field(default_factory=dict)
+    priors: Mapping[int, Prior] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
 
     @property
-    def recalled(self) -> dict[int, Answer]:
+    def undrawn(self) -> dict[int, Prior]:
         """The priors of structures that no slice shows."""
         return {label: prior for label, prior in self.priors.items() if label not in self.annotation.structures}
 

@@ -10,6 +10,10 @@ from torch import Tensor
 WITH_FOLDS = (-0.040, 0.969, 0.042, -0.011)
 WITHOUT_FOLDS = (-0.548, 1.407, 0.157, 0.0)
 
+#: Weights of 1, agreement and growth either way, which counts no further than so much, for what a task recalls: of 220
+#: structures in volumes of training data, 88 of which are of another kind than the task's; off by 0.12 on average.
+RECALLED, MOST_GROWTH = (0.216, 0.818, -0.273), 1.0
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -36,3 +40,9 @@ def estimated_dice(evidence: Evidence) -> float:
     weights = WITHOUT_FOLDS if evidence.again is None else WITH_FOLDS
     terms = (1.0, evidence.confidence, evidence.agreement, evidence.again or 0.0)
     return min(1.0, max(0.0, sum(w * t for w, t in zip(weights, terms, strict=True))))
+
+
+def recalled_dice(agreement: float, growth: float) -> float:
+    """The expected Dice of what a task recalls without a slice, 0…1; arguments as for transfer.Sighting."""
+    constant, agreeing, growing = RECALLED
+    return min(1.0, max(0.0, constant + agreeing * agreement + growing * min(MOST_GROWTH, abs(growth))))

@@ -20,13 +20,12 @@ from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..task import Task
 from ..volume import Volume
 from ..watch import Watch
-from .answer import Answer
-from .apply import RECALLED, confidence, placed, require_structures, sightings, with_confidence
+from .apply import RECALLED, placed, recalled, require_structures, with_confidence
 from .compose import Placed, compose
 from .gate import IN_CONTEXT, Gate
-from .locate import Found, Question, locate
+from .locate import Found, Prior, Question, locate
 from .next_slice import suggest_next_slice
-from .teach import taught
+from .teach import lessons_of, taught
 
 
 @dataclass(frozen=True)
@@ -113,10 +112,10 @@ class Segmenter:
         watch.start(budget.seconds)
         annotation = annotation or empty_annotation(volume.geometry)
         require_structures(task, annotation)
+        lessons = lessons_of(task, self.engine.checksum)
         watch.enter("looking for the structures", 0.0)
-        priors = sightings(task, self.engine.checksum, volume, watch)
-        names = {structure.label: structure.name for structure in task.structures}
-        question = Question(volume, annotation, priors, names)
+        priors = recalled(task, lessons, volume, self.engine, watch)
+        question = Question(volume, annotation, priors, task.names)
         result = self._answered(question, budget, AUTO, seed, watch, preview)
         return with_confidence(result, task, priors)
 
@@ -130,13 +129,13 @@ class Segmenter:
         preview: Callable[[np.ndarray], None] | None,
     ) -> Segmentation:
         annotation = question.annotation
-        recalled = [_recalled(question, s, prior) for s, prior in question.recalled.items()]
+        undrawn = [_recalled(question, structure, prior) for structure, prior in question.undrawn.items()]
         found = self._first_answers(question, watch)
         if preview:
-            first = [r.placed for r in recalled] + [f.placed(f.case.first) for f in found]
+            first = [u.placed for u in undrawn] + [f.placed(f.case.first) for f in found]
             preview(compose(annotation, first).labels)
         gate = Gate(self.strategies, self.engine, budget, seed, watch)
-        findings = recalled
+        findings = undrawn
         for number, item in enumerate(found):
             watch.enter("adapting", 0.3 + 0.6 * number / len(found))
             watch.spend(1 / (len(found) - number))
@@ -152,7 +151,8 @@ class Segmenter:
         for number, structure in enumerate(structures):
             watch.enter("first answer", 0.3 * number / len(structures))
             prior = question.priors.get(structure)
-            found.append(locate(question, structure, prior, self.strategies[IN_CONTEXT], self.engine, watch))
+            thought = prior.answer if prior else None
+            found.append(locate(question, structure, thought, self.strategies[IN_CONTEXT], self.engine, watch))
         return found
 
     def _result(self, question: Question, findings: Sequence[Finding], watch: Watch) -> Segmentation:
@@ -183,6 +183,7 @@ class Segmenter:
         )
 
 
-def _recalled(question: Question, structure: int, prior: Answer) -> Finding:
+def _recalled(question: Question, structure: int, prior: Prior) -> Finding:
     """A structure as the task finds it, without slices."""
-    return Finding(placed(prior, structure, question.annotation.labels.shape), RECALLED, confidence(prior))
+    shape = question.annotation.labels.shape
+    return Finding(placed(prior.answer, structure, shape), RECALLED, prior.expected_dice)

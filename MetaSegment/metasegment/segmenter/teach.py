@@ -10,9 +10,9 @@ import torch
 from ..annotation import UNKNOWN, Annotation
 from ..errors import InputError
 from ..export import default_name
-from ..task import Provenance, Task, TaskStructure
+from ..task import LONGEST_NAME, Provenance, Task, TaskStructure
 from ..terminology import TISSUE, entry_of, terminology_of
-from ..transfer import from_numbers, learn_lesson, to_numbers
+from ..transfer import Lesson, from_numbers, learn_lesson, to_numbers
 from ..volume import Volume
 from ..watch import Watch
 
@@ -33,13 +33,14 @@ def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task |
     if bool((annotation.labels == UNKNOWN).any()):
         raise InputError("only a whole segmentation can be taught, and some voxels are unknown (0): segment it first")
     structures = tuple(_structure(annotation, label) for label in annotation.structures)
-    lessons = []
+    lessons: list[Lesson] = []
     if earlier:
         _require_same(structures, earlier)
-        lessons = from_numbers(earlier.numbers)
+        lessons = lessons_of(earlier, weights)
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
     masks = [torch.from_numpy(annotation.labels == structure.label).float() for structure in structures]
     lessons.append(learn_lesson(image, masks, volume.geometry.spacing_kji, seed, watch))
+    watch.progress("done", 1.0)
     provenance = Provenance(
         structures=structures,
         weights=weights,
@@ -50,11 +51,26 @@ def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task |
     return Task(provenance, to_numbers(lessons[-MOST_LESSONS:]))
 
 
+def lessons_of(task: Task, weights: str) -> list[Lesson]:
+    """What a task holds; raises InputError for one of other weights (by their checksum) or of another way."""
+    provenance = task.provenance
+    if provenance.weights != weights:
+        raise InputError("the task was taught with other weights: use those, or teach it again with these")
+    if provenance.strategy != STRATEGY:
+        raise InputError(
+            f"the task was taught in another way ({provenance.strategy}): update MetaSegment, or teach it again"
+        )
+    try:
+        return from_numbers(task.numbers, len(task.structures))
+    except ValueError:
+        raise InputError("the task is damaged: copy it again or teach it again") from None
+
+
 def _structure(annotation: Annotation, label: int) -> TaskStructure:
-    name = annotation.names.get(label, default_name(label))
+    name = annotation.names.get(label) or default_name(label)
     terminology = terminology_of(name)
     entry = "" if terminology == TISSUE else entry_of(terminology)
-    return TaskStructure(label, name, annotation.colors.get(label), entry)
+    return TaskStructure(label, name[:LONGEST_NAME], annotation.colors.get(label), entry)
 
 
 def _require_same(structures: Sequence[TaskStructure], earlier: Task) -> None:

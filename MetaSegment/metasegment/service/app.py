@@ -61,6 +61,9 @@ async def _asked_for(service: _Service, job: _JobId, client: _Client) -> Job:
 
 
 _Job = Annotated[Job, Depends(_asked_for)]
+_TaskId = Annotated[
+    str, Path(pattern="^[0-9a-f]{64}$", description="the task's address: the SHA-256 of its file's bytes")
+]
 _VolumeId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the volume's address")]
 _Number = Annotated[int, Path(ge=0, lt=2**31, description="which chunk, from 0 on")]
 
@@ -145,14 +148,39 @@ async def send_chunk(
     return Response(status_code=204)
 
 
+@_routes.put(
+    messages.TASK,
+    status_code=204,
+    openapi_extra=binary_body("the task's file; may be compressed (Content-Encoding: gzip)"),
+    responses=problems(messages.TOO_LARGE),
+)
+async def send_task(request: Request, service: _Service, task: _TaskId, client: _Client) -> Response:
+    """Sends a task: what was taught on other volumes, for jobs that apply it or teach it more."""
+    file = bytes(await whole(request, service.limits.task_bytes))
+    await asyncio.get_running_loop().run_in_executor(service.hands, service.keep_task, task, file)
+    return Response(status_code=204)
+
+
+@_routes.get(
+    messages.TASK,
+    response_class=Response,
+    responses={**problems(messages.UNKNOWN_TASK), **octets("the task's file, as it was sent")},
+)
+async def task_file(request: Request, service: _Service, task: _TaskId, client: _Client) -> Response:
+    """A task that was sent."""
+    return await binary([service.task_file(task)], request, service.hands)
+
+
 @_routes.post(
     messages.JOBS,
     status_code=202,
     openapi_extra=binary_body("safetensors: the annotation, and the request among the metadata"),
-    responses=problems(messages.UNKNOWN_VOLUME, messages.INCOMPLETE_VOLUME, messages.TOO_LARGE),
+    responses=problems(messages.UNKNOWN_VOLUME, messages.UNKNOWN_TASK, messages.INCOMPLETE_VOLUME, messages.TOO_LARGE),
 )
 async def submit_job(request: Request, service: _Service, client: _Client) -> JobStatus:
-    """Asks for a segmentation or a suggestion; a newer request for the same structure takes an older one's place."""
+    """Asks for a segmentation, a suggestion, a task taught on a volume, or one applied to it; a newer request for the
+    same structure takes an older one's place.
+    """
     host, most = request.client.host if request.client else "", service.limits.job_bytes
     with service.store.holding(min(most, length(request, most))):
         body = await whole(request, most)
@@ -189,7 +217,11 @@ async def job_preview(request: Request, service: _Service, job: _Job) -> Respons
     return await _stored(service, request, job.preview_key)
 
 
-@_routes.get(messages.RESULT, response_class=Response, responses={**_fetching, **octets("the answer, as safetensors")})
+@_routes.get(
+    messages.RESULT,
+    response_class=Response,
+    responses={**_fetching, **octets("the answer, as safetensors; of teaching, the task's file")},
+)
 async def job_result(request: Request, service: _Service, job: _Job) -> Response:
     """The answer of a job that is done."""
     if job.live:

@@ -18,7 +18,7 @@ def log_to_standard_error() -> None:
 
 
 def record(job: Job) -> None:
-    """Writes the line of a job that ended. `volume` is the hash of its voxels, times are in seconds."""
+    """Writes the line of a job that ended. `volume` and `task` are hashes, times are in seconds."""
     started = job.started if job.started is not None else job.ended
     line = {
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -26,6 +26,7 @@ def record(job: Job) -> None:
         "address": job.address,
         "volume": job.request.volume,
         "kind": job.request.kind,
+        "task": job.request.task,
         "waited": round(started - job.created, 3),
         "seconds": round(job.ended - started, 3),
         "outcome": job.error.code if job.error and job.state == "failed" else job.state,

@@ -7,20 +7,18 @@ proxy stands before the replicas: `connection.py`, the patience with slow client
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError
+from ..ray_cluster import ray_cluster
 from .app import create_app
 from .audit import log_to_standard_error
 from .guard import Guard
 from .service import Service, Settings
 
-#: Tells Ray where a cluster is; without it, one is started on this computer.
-_ADDRESS = "RAY_ADDRESS"
 _ROUTER = "ray.serve.experimental.consistent_hash_router:ConsistentHashRouter"
 _NAME = "metasegment"
 
@@ -35,7 +33,6 @@ def serve_cluster(
     """Serves at host and port until a signal; 0 replicas are one for each GPU of the cluster. Calls `started` once all
     of them answer.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or Ray reports to its makers
     try:
         import ray
         from ray import serve
@@ -44,27 +41,24 @@ def serve_cluster(
     except ModuleNotFoundError as error:
         raise InputError(f"--cluster needs {error.name}: install it with pip install 'metasegment[cluster]'") from None
 
-    # Bodies of requests pass through Ray's shared memory, which must not be written to disk.
-    own = {} if _ADDRESS in os.environ else {"_system_config": {"automatic_object_spilling_enabled": False}}
-    ray.init(include_dashboard=False, logging_level="WARNING", **own)
-    try:
-        cert, key = certificate or (None, None)
-        quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
-        serve.start(
-            http_options=HTTPOptions(host=address[0], port=address[1], ssl_certfile=cert, ssl_keyfile=key),
-            logging_config=quiet,
-        )
-        gpus = int(ray.cluster_resources().get("GPU", 0)) if "cpu" not in settings.factories else 0
-        app = _deployment(settings, replicas or gpus or 1, gpus > 0)
-        serve.run(app, name=_NAME, route_prefix="/", logging_config=quiet)
-        told = threading.Event()
-        for wish in (signal.SIGINT, signal.SIGTERM):  # Ray's own answer to these is to abort
-            signal.signal(wish, lambda number, frame: told.set())
-        started()
-        told.wait()
-    finally:
-        serve.shutdown()
-        ray.shutdown()
+    with ray_cluster("--cluster", show_output=True):
+        try:
+            cert, key = certificate or (None, None)
+            quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+            serve.start(
+                http_options=HTTPOptions(host=address[0], port=address[1], ssl_certfile=cert, ssl_keyfile=key),
+                logging_config=quiet,
+            )
+            gpus = int(ray.cluster_resources().get("GPU", 0)) if "cpu" not in settings.factories else 0
+            app = _deployment(settings, replicas or gpus or 1, gpus > 0)
+            serve.run(app, name=_NAME, route_prefix="/", logging_config=quiet)
+            told = threading.Event()
+            for wish in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(wish, lambda number, frame: told.set())
+            started()
+            told.wait()
+        finally:
+            serve.shutdown()
 
 
 def _deployment(settings: Settings, replicas: int, on_gpu: bool) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ..annotation import Annotation
 from ..volume import Volume
+from ..wire.messages import Kind
 
 #: The network's activations on the largest grid: 450 MiB, whatever the volume's size.
 _GRID_BYTES = 512 << 20
@@ -13,11 +14,11 @@ _GRID_BYTES = 512 << 20
 _BYTES_A_VOXEL, _BYTES_A_STRUCTURE = 15, 6
 
 
-def waiting_bytes(annotation: Annotation) -> int:
+def waiting_bytes(annotation: Annotation | None) -> int:
     """For a job in the queue, beside its volume: the label map it was drawn on."""
-    return annotation.labels.nbytes
+    return annotation.labels.nbytes if annotation else 0
 
 
-def running_bytes(volume: Volume, structures: int) -> int:
+def running_bytes(kind: Kind, volume: Volume, structures: int) -> int:
     """For a job that runs, beside its volume and that, where its structures' boxes fill the volume."""
     return _GRID_BYTES + volume.array.size * (_BYTES_A_VOXEL + _BYTES_A_STRUCTURE * structures)

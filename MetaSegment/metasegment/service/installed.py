@@ -41,12 +41,9 @@ class Installation:
         return Capabilities(__version__, PROTOCOL, devices, weights, strategies, limits.as_numbers())
 
     def _segmenter(self, device: str) -> Segmenter:
-        from ..engine import Engine, choose_device
-        from ..learnt import load_learnt
-        from ..network import load_network
-        from ..segmenter import Segmenter
+        from ..segmenter.load import load_segmenter
 
-        return Segmenter(Engine(load_network(self._path), choose_device(device), load_learnt(self._path)))
+        return load_segmenter(self._path, device)
 
     @property
     def _path(self) -> Path:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from ..annotation import Annotation
+from ..task import Task
 from ..volume import Volume
 from ..wire.messages import JobRequest, Problem, State
 
@@ -16,7 +17,8 @@ class Work:
     """What a job computes with, and the bytes it takes while it waits and, beside those, while it runs."""
 
     volume: Volume
-    annotation: Annotation
+    annotation: Annotation | None
+    task: Task | None
     waiting_bytes: int
     running_bytes: int
 
@@ -57,10 +59,14 @@ class Job:
         return f"preview {self.id}"
 
     def is_superseded_by(self, newer: Job) -> bool:
-        """Whether the newer one asks the same again: same client, kind and volume, and a structure in common."""
+        """Whether the newer one asks the same again: same client, kind, volume and task, and a structure in common.
+
+        Labels of different tasks have nothing to do with each other.
+        """
         return (
             self.client == newer.client
             and self.request.kind == newer.request.kind
             and self.request.volume == newer.request.volume
+            and self.request.task == newer.request.task
             and not self.structures.isdisjoint(newer.structures)
         )

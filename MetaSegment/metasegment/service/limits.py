@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from ..task import LARGEST
+
 MIB = 2**20
 
 
@@ -21,6 +23,7 @@ class Limits:
     manifest_bytes: int = MIB
     #: An annotation with every voxel of a 512 x 512 x 800 CT known.
     job_bytes: int = 256 * MIB
+    task_bytes: int = LARGEST
     clients: int = 256
     jobs_per_client: int = 8
     jobs: int = 128
@@ -30,6 +33,7 @@ class Limits:
     requests_per_second: float = 200.0
     requests_at_once: int = 1000
     connections: int = 1024
+    #: Tasks, too.
     volume_idle_seconds: float = 3600.0
     upload_idle_seconds: float = 120.0
     result_idle_seconds: float = 600.0

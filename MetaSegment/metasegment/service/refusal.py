@@ -10,6 +10,7 @@ STATUS = {
     messages.UNAUTHORIZED: 401,
     messages.UNKNOWN_VOLUME: 404,
     messages.UNKNOWN_JOB: 404,
+    messages.UNKNOWN_TASK: 404,
     messages.WRONG_PROTOCOL: 404,
     messages.INCOMPLETE_VOLUME: 409,
     messages.NOT_READY: 409,

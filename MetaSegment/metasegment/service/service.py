@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from ..task import address_of, from_bytes
 from ..wire import messages
 from ..wire.annotations import decode_job, unpack
 from ..wire.messages import Capabilities, Manifest
+from ..wire.records import require
 from ..wire.volumes import address, check_manifest
 from . import audit
 from .estimate import running_bytes, waiting_bytes
@@ -96,10 +98,37 @@ class Service:
         if not held.missing:
             self.store.put(key, held, held.size, self.limits.volume_idle_seconds)
 
-    def job(self, body: bytes, client: str, host: str) -> Job:
+    def keep_task(self, key: str, file: bytes) -> None:
+        """Keeps a task's file; refuses one of another address, and raises InputError for what is no task."""
+        if address_of(file) != key:
+            raise Refusal(messages.WRONG_HASH, "the task has another SHA-256 than its address says")
+        from_bytes(file)
+        self.store.put(_task_key(key), file, len(file), self.limits.volume_idle_seconds)
+
+    def task_file(self, key: str) -> bytes:
+        """The file of the task at an address."""
+        file: bytes | None = self.store.get(_task_key(key))
+        if file is None:
+            raise Refusal(messages.UNKNOWN_TASK, "the service does not have this task; send it first")
+        return file
+
+    def job(self, body: bytearray, client: str, host: str) -> Job:
         """The job that a body describes; raises WireError where it is unusable."""
         request, packed = decode_job(body)
         volume = self.held(request.volume).volume()
-        annotation = unpack(packed, volume.geometry)
-        work = Work(volume, annotation, waiting_bytes(annotation), running_bytes(volume, len(annotation.structures)))
-        return Job(client, host, request, work, frozenset(annotation.structures))
+        file = self.task_file(request.task) if request.task else b""
+        task = from_bytes(file) if file else None
+        with self.store.holding(volume.array.size if packed else 0):
+            annotation = unpack(packed, volume.geometry) if packed else None
+        structures = frozenset(annotation.structures if annotation else ())
+        if task and request.kind == "apply":
+            structures = frozenset(task.names)
+        require(structures, "the annotation shows no structure")
+        running = running_bytes(request.kind, volume, len(structures))
+        work = Work(volume, annotation, task, waiting_bytes(annotation) + len(file), running)
+        return Job(client, host, request, work, structures)
+
+
+def _task_key(address: str) -> str:
+    """Where the store keeps a task: apart from volumes."""
+    return f"task {address}"

@@ -18,11 +18,12 @@ import numpy as np
 
 from ..errors import Cancelled, InputError
 from ..memory import is_out_of_memory
+from ..task import to_bytes
 from ..watch import Watch
 from ..wire import messages
-from ..wire.messages import Problem
+from ..wire.messages import JobRequest, Problem
 from ..wire.results import encode_preview, encode_result, encode_suggestion
-from .job import Job
+from .job import Job, Work
 from .jobs import Body, Jobs
 
 if TYPE_CHECKING:
@@ -78,19 +79,15 @@ class Worker(threading.Thread):
             return Problem(messages.FAILED, "the learner failed on this request; this is a defect, please report it")
 
     def _done(self, job: Job) -> Body:
-        segmenter, work, request = self._segmenter, job.work, job.request
+        segmenter, work = self._segmenter, job.work
         assert segmenter and work  # held until the worker leaves the job
         watch = Watch(partial(self._jobs.progress, job), partial(self._jobs.is_over, job))
-        if request.kind == "suggest":
-            body = encode_suggestion(segmenter.suggest(work.volume, work.annotation, watch))
-        else:
-            with ThreadPoolExecutor(1, "preview") as aside:  # the learner goes on meanwhile
+        with ThreadPoolExecutor(1, "preview") as aside:  # the learner goes on meanwhile
 
-                def preview(labels: np.ndarray) -> None:
-                    aside.submit(self._preview, job, labels)
+            def preview(labels: np.ndarray) -> None:
+                aside.submit(self._preview, job, labels)
 
-                way = (request.budget, request.strategy, request.seed, watch, preview)
-                body = encode_result(segmenter.segment(work.volume, work.annotation, *way))
+            body = _answer(segmenter, job.request, work, watch, preview)
         if segmenter.engine.notes:
             # It gave way to a full memory for good (smaller tiles, the CPU): the next job begins afresh.
             self._segmenter = None
@@ -98,6 +95,21 @@ class Worker(threading.Thread):
 
     def _preview(self, job: Job, labels: np.ndarray) -> None:
         self._jobs.preview(job, encode_preview(labels))
+
+
+def _answer(
+    segmenter: Segmenter, request: JobRequest, work: Work, watch: Watch, preview: Callable[[np.ndarray], None]
+) -> Body:
+    volume, annotation, task, budget, seed = work.volume, work.annotation, work.task, request.budget, request.seed
+    if request.kind == "apply":
+        assert task
+        return encode_result(segmenter.apply(task, volume, annotation, budget, seed, watch, preview))
+    assert annotation  # only a task finds something where nothing is drawn
+    if request.kind == "teach":
+        return [to_bytes(segmenter.teach(volume, annotation, task, watch, seed))]
+    if request.kind == "suggest":
+        return encode_suggestion(segmenter.suggest(volume, annotation, watch))
+    return encode_result(segmenter.segment(volume, annotation, budget, request.strategy, seed, watch, preview))
 
 
 def described(error: BaseException) -> str:

@@ -23,6 +23,8 @@ TAUGHT_CELLS, CELLS = 52**3, 36**3
 #: Those boxes, in lengths of the structure.
 TAUGHT_ROOM, ROOM = 3.0, 2.0
 REACHES = (1, 2, 4, 8)
+#: Features of a cell: its surroundings, and its place in the structure with all products of two.
+FEATURES = 27 * len(REACHES) + 9
 HIDDEN = 48
 VIEWS, CELLS_PER_VIEW = 24, 3000
 #: By how much of its size a structure's place is mistaken in a lesson.
@@ -36,10 +38,11 @@ STRAY = 0.01
 
 @dataclass(frozen=True)
 class Delineator:
-    """Probability of one structure, which is `size_mm` long (k, j, i), around a place."""
+    """Probability of one structure, which was `size_mm` long (k, j, i) where it was taught, around a place."""
 
     perceptron: Perceptron
     size_mm: Triple
+    volume_mm3: float
 
     def probability(
         self, image: Tensor, spacing: Sequence[float], centre_mm: Triple, watch: Watch
@@ -84,7 +87,8 @@ def learn_to_delineate(
             rows, target = _lesson(view, shares[0], size, generator)
             features.append(rows)
             targets.append(target)
-    return Delineator(learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch), size_mm)
+    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch)
+    return Delineator(perceptron, size_mm, float(mask.sum()) * math.prod(spacing))
 
 
 def around(centre_mm: Triple, size_mm: Triple, room: float, cells: int, spacing: Sequence[float]) -> tuple[Grid, float]:

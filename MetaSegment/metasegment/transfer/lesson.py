@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from ..overlap import overlap
 from ..roi import Grid, Triple, resample
 from ..watch import Watch
 from .components import largest_part
-from .delineator import CELLS as STRUCTURE_CELLS
-from .delineator import ROOM, Delineator, around, learn_to_delineate
+from .delineator import FEATURES as SHAPE_FEATURES
+from .delineator import Delineator, learn_to_delineate
+from .locator import FEATURES as PLACE_FEATURES
 from .locator import Locator, learn_to_locate
 from .perceptron import Perceptron
 
+#: Sightings that overlap by this Dice mean the same place.
+SAME_PLACE = 0.3
+#: Names of sizes among the numbers of a lesson, and what they can be in mm or mm³.
+CELL, SIZE = "cell_mm", "size_mm"
+LEAST_SIZE, LARGEST_SIZE = 1e-6, 1e9
 #: A structure is not there where no cell of the first look is at least so probable.
 LEAST_PROBABILITY = 0.15
 
@@ -31,10 +40,16 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Sighting:
-    """A structure found: its probability (k, j, i), 0…1, on a grid of the volume around it."""
+    """A structure found: its probability (k, j, i), 0…1, on a grid of the volume around it.
+
+    What speaks for it: `agreement` is the Dice of the first look at the whole volume and this one, `growth` the natural
+    logarithm of its volume over that of the structure where it was taught.
+    """
 
     grid: Grid
     probability: Tensor
+    agreement: float
+    growth: float
 
 
 def learn_lesson(image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float], seed: int, watch: Watch) -> Lesson:
@@ -56,66 +71,75 @@ def look_for(lessons: Sequence[Lesson], image: Tensor, spacing: Sequence[float],
     for lesson in lessons:
         grid, probabilities = lesson.locator.probabilities(image, spacing, watch)
         for sightings, delineator, probability in zip(found, lesson.delineators, probabilities, strict=True):
-            centre = _centre(probability, grid, spacing)
-            if centre:
-                sightings.append(Sighting(*delineator.probability(image, spacing, centre, watch)))
-    return [_agreed(sightings, len(lessons), spacing) for sightings in found]
+            highest = float(probability.max())
+            if highest >= LEAST_PROBABILITY:
+                sightings.append(_sighting(probability > highest / 2, grid, delineator, image, spacing, watch))
+    return [_agreed(sightings, len(lessons)) for sightings in found]
 
 
-def _centre(probability: Tensor, grid: Grid, spacing: Sequence[float]) -> Triple | None:
-    """Centre in mm of the largest part that is at least half as probable as the most probable cell."""
-    highest = float(probability.max())
-    if highest < LEAST_PROBABILITY:
-        return None
-    places = largest_part(probability > highest / 2).nonzero().float()
+def _sighting(
+    first: Tensor, grid: Grid, delineator: Delineator, image: Tensor, spacing: Sequence[float], watch: Watch
+) -> Sighting:
+    """A closer look at where the first look, a mask (k, j, i) on a grid of the whole volume, sees most."""
+    fine, probability = delineator.probability(image, spacing, _centre(first, grid, spacing), watch)
+    found = probability > 0.5
+    both = found & (resample(first, fine.within(grid)) > 0.5)
+    here, there = (math.prod(g.cell_spacing(spacing)) for g in (fine, grid))
+    seen, before = float(found.sum()) * here, float(first.sum()) * there
+    growth = math.log(max(seen, here) / delineator.volume_mm3)
+    return Sighting(fine, probability, 2 * float(both.sum()) * here / (seen + before), growth)
+
+
+def _centre(mask: Tensor, grid: Grid, spacing: Sequence[float]) -> Triple:
+    """Centre in mm of the largest part of a mask (k, j, i)."""
+    places = largest_part(mask).nonzero().float()
     middle = (places.amin(0) + places.amax(0) + 1) / 2
     k, j, i = (float(m) * step * s for m, step, s in zip(middle, grid.step, spacing, strict=True))
     return k, j, i
 
 
-def _agreed(sightings: Sequence[Sighting], lessons: int, spacing: Sequence[float]) -> Sighting | None:
-    """The mean of the sightings, where at least half of the lessons have one."""
+def _agreed(sightings: Sequence[Sighting], lessons: int) -> Sighting | None:
+    """The mean of the sighting that most speaks for, and of those that mean the same place, where at least half of the
+    lessons have one.
+    """
     if 2 * len(sightings) < lessons or not sightings:
         return None
-    if len(sightings) == 1:
-        return sightings[0]
-    boxes = [s.grid.box for s in sightings]
-    centre, size = [], []
-    for axis in range(3):
-        starts, stops = (
-            sorted(edge[axis] for edge in edges) for edges in zip(*((b.start, b.stop) for b in boxes), strict=True)
-        )
-        low, high = starts[len(starts) // 2], stops[len(stops) // 2]
-        centre.append((low + high) / 2 * spacing[axis])
-        size.append((high - low) * spacing[axis] / ROOM)
-    grid, _ = around((centre[0], centre[1], centre[2]), (size[0], size[1], size[2]), ROOM, STRUCTURE_CELLS, spacing)
-    return Sighting(grid, torch.stack([resample(s.probability, grid.within(s.grid)) for s in sightings]).mean(0))
+    best = max(sightings, key=lambda s: s.agreement - abs(s.growth))
+    seen = [resample(s.probability, best.grid.within(s.grid)) for s in sightings]
+    same = [n for n, other in enumerate(seen) if overlap(other > 0.5, best.probability > 0.5) >= SAME_PLACE]
+    if not same:
+        return best
+    agreement, growth = mean(sightings[n].agreement for n in same), mean(sightings[n].growth for n in same)
+    return Sighting(best.grid, torch.stack([seen[n] for n in same]).mean(0), agreement, growth)
 
 
 def to_numbers(lessons: Sequence[Lesson]) -> dict[str, np.ndarray]:
     """The lessons as named arrays of half precision, but for a few sizes."""
     numbers: dict[str, np.ndarray] = {}
     for n, lesson in enumerate(lessons):
-        numbers[f"{n}/cell_mm"] = np.array(lesson.locator.cell_mm, np.float32)
+        numbers[f"{n}/{CELL}"] = np.array(lesson.locator.cell_mm, np.float32)
         numbers |= _of(lesson.locator.perceptron, f"{n}/locator")
         for m, delineator in enumerate(lesson.delineators):
-            numbers[f"{n}/{m}/size_mm"] = np.array(delineator.size_mm, np.float32)
+            numbers[f"{n}/{m}/{SIZE}"] = np.array([*delineator.size_mm, delineator.volume_mm3], np.float32)
             numbers |= _of(delineator.perceptron, f"{n}/{m}")
     return numbers
 
 
-def from_numbers(numbers: Mapping[str, np.ndarray]) -> list[Lesson]:
-    """What `to_numbers` was given, as far as half precision keeps it; KeyError where something is missing."""
+def from_numbers(numbers: Mapping[str, np.ndarray], structures: int) -> list[Lesson]:
+    """What `to_numbers` was given, as far as half precision keeps it; ValueError where it is not that."""
     lessons: list[Lesson] = []
-    while f"{len(lessons)}/cell_mm" in numbers:
+    while f"{len(lessons)}/{CELL}" in numbers:
         n = len(lessons)
-        delineators: list[Delineator] = []
-        while f"{n}/{len(delineators)}/size_mm" in numbers:
-            prefix = f"{n}/{len(delineators)}"
-            k, j, i = (float(v) for v in numbers[f"{prefix}/size_mm"])
-            delineators.append(Delineator(_perceptron(numbers, prefix), (k, j, i)))
-        locator = Locator(_perceptron(numbers, f"{n}/locator"), float(numbers[f"{n}/cell_mm"]))
+        delineators = []
+        for m in range(structures):
+            k, j, i, volume = _sizes(numbers, f"{n}/{m}/{SIZE}", 4)
+            perceptron = _perceptron(numbers, f"{n}/{m}", SHAPE_FEATURES, 1)
+            delineators.append(Delineator(perceptron, (k, j, i), volume))
+        (cell,) = _sizes(numbers, f"{n}/{CELL}", 1)
+        locator = Locator(_perceptron(numbers, f"{n}/locator", PLACE_FEATURES, structures), cell)
         lessons.append(Lesson(locator, tuple(delineators)))
+    if not lessons:
+        raise ValueError("no lesson")
     return lessons
 
 
@@ -123,6 +147,15 @@ def _of(perceptron: Perceptron, prefix: str) -> dict[str, np.ndarray]:
     return {f"{prefix}/{name}": values.half().numpy() for name, values in perceptron.numbers.items()}
 
 
-def _perceptron(numbers: Mapping[str, np.ndarray], prefix: str) -> Perceptron:
-    names = [name for name in numbers if name.rpartition("/")[0] == prefix and not name.endswith("_mm")]
-    return Perceptron({n.rpartition("/")[2]: torch.from_numpy(numbers[n].astype(np.float32)) for n in names})
+def _perceptron(numbers: Mapping[str, np.ndarray], prefix: str, features: int, structures: int) -> Perceptron:
+    names = [name for name in numbers if name.rpartition("/")[0] == prefix and name.rpartition("/")[2] != SIZE]
+    found = Perceptron({n.rpartition("/")[2]: torch.from_numpy(numbers[n].astype(np.float32)) for n in names})
+    found.require(features, structures)
+    return found
+
+
+def _sizes(numbers: Mapping[str, np.ndarray], name: str, count: int) -> list[float]:
+    found = numbers.get(name, np.zeros(0)).reshape(-1).tolist()
+    if len(found) != count or not all(LEAST_SIZE < size < LARGEST_SIZE for size in found):
+        raise ValueError(f"{name} is missing or no size")
+    return found

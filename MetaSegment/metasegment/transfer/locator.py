@@ -21,6 +21,8 @@ CELLS = 48**3
 MOST_CELLS = 112**3
 LEAST_CELLS = 8
 REACHES = (1, 2, 4, 8, 16)
+#: Features of a cell: its surroundings and its place in the volume.
+FEATURES = 27 * len(REACHES) + 3
 HIDDEN = 64
 VIEWS, CELLS_PER_VIEW = 24, 6000
 #: A cell is near a structure where that covers at least this share of so wide a cube around it.

@@ -16,7 +16,7 @@ STEPS, BATCH = 300, 2048
 LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 1e-2, 0.2
 #: Features that hardly vary are not blown up.
 LEAST_DEVIATION = 0.05
-LAYERS = 3
+LAYERS, MOST_HIDDEN = 3, 1024
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,16 @@ class Perceptron:
     """Two hidden layers. `numbers` are weights and biases of each layer, and mean and deviation of the features."""
 
     numbers: Mapping[str, Tensor]
+
+    def require(self, features: int, structures: int) -> None:
+        """Raises ValueError unless it takes so many features to so many structures."""
+        hidden = len(self.numbers.get("bias0", ()))
+        sizes = (features, hidden, hidden, structures)
+        wanted: dict[str, tuple[int, ...]] = {"mean": (features,), "deviation": (features,)}
+        for layer in range(LAYERS):
+            wanted |= {f"weight{layer}": (sizes[layer + 1], sizes[layer]), f"bias{layer}": (sizes[layer + 1],)}
+        if {name: tuple(values.shape) for name, values in self.numbers.items()} != wanted or hidden > MOST_HIDDEN:
+            raise ValueError("no such perceptron")
 
     def probabilities(self, features: Tensor) -> Tensor:
         """For features (n, f): (n, structures), 0…1."""

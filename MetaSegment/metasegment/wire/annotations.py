@@ -88,7 +88,7 @@ def pack(annotation: Annotation) -> PackedAnnotation:
     ]
     outline = Outline(annotation.geometry, annotation.slices, tuple(oblique), annotation.structures, tuple(described))
     flat = np.concatenate([np.empty(0, np.int64), *(o.flat for o in annotation.oblique)])
-    return PackedAnnotation(outline, _values(labels, annotation.slices, flat), flat)
+    return PackedAnnotation(outline, np.concatenate(list(_values(labels, annotation.slices, flat))), flat)
 
 
 def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
@@ -110,8 +110,7 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
         target[:] = packed.values[start : start + target.size].reshape(target.shape)
         start += target.size
     np.put(labels, packed.flat, packed.values[start:])
-    same = np.array_equal(_values(labels, outline.slices, packed.flat), packed.values)
-    require(same, "the annotation's slices contradict each other where they cross")
+    _check_crossings(labels, packed)
     _check_structures(packed)
     return Annotation(
         labels,
@@ -124,24 +123,29 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
     )
 
 
-def encode_job(request: JobRequest, packed: PackedAnnotation) -> list[bytes | memoryview]:
+def encode_job(request: JobRequest, packed: PackedAnnotation | None) -> list[bytes | memoryview]:
     """The body of a job, in pieces; raises WireError for an affine that is not finite."""
+    if packed is None:
+        return encode({}, {_REQUEST: to_json(request)})
     arrays = {_VALUES: packed.values, _FLAT: packed.flat}
     return encode(arrays, {_REQUEST: to_json(request), _OUTLINE: to_json(packed.outline)})
 
 
-def decode_job(message: bytes | bytearray | memoryview) -> tuple[JobRequest, PackedAnnotation]:
+def decode_job(message: bytes | bytearray | memoryview) -> tuple[JobRequest, PackedAnnotation | None]:
     """What is asked, and of what; `unpack` checks the annotation once its volume is at hand.
 
-    Raises WireError for whatever is not a job.
+    Only a task can be applied where nothing is annotated. Raises WireError for whatever is not a job.
     """
     arrays, texts = decode(message)
-    require({_REQUEST, _OUTLINE} <= set(texts), f"a job must have the texts {_REQUEST} and {_OUTLINE}")
+    require(_REQUEST in texts, f"a job must have the text {_REQUEST}")
+    request = from_json(JobRequest, texts[_REQUEST])
+    if request.kind == "apply" and not arrays and _OUTLINE not in texts:
+        return request, None
+    require(_OUTLINE in texts, f"a job must have the text {_OUTLINE}")
     require({_VALUES, _FLAT} <= set(arrays), f"a job must have the arrays {_VALUES} and {_FLAT}")
     values, flat = arrays[_VALUES], arrays[_FLAT]
     require(values.dtype == np.uint8 and values.ndim == 1, f"a job's {_VALUES} must be U8 along one axis")
     require(flat.dtype == np.int64 and flat.ndim == 1, f"a job's {_FLAT} must be I64 along one axis")
-    request = from_json(JobRequest, texts[_REQUEST])
     return request, PackedAnnotation(from_json(Outline, texts[_OUTLINE]), values, flat)
 
 
@@ -154,9 +158,10 @@ def _across(plane: AnnotatedSlice) -> tuple[slice | int, ...]:
     return (*[slice(None)] * plane.axis, plane.index)
 
 
-def _values(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...], flat: np.ndarray) -> np.ndarray:
-    on_planes = (labels[_across(plane)].ravel() for plane in slices)
-    return np.concatenate([np.empty(0, np.uint8), *on_planes, np.take(labels, flat)])
+def _values(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...], flat: np.ndarray) -> Iterator[np.ndarray]:
+    """The labels on one slice after the other, those on oblique ones last."""
+    yield from (labels[_across(plane)].ravel() for plane in slices)
+    yield np.take(labels, flat)
 
 
 def _check_slices(slices: tuple[AnnotatedSlice, ...], shape: tuple[int, int, int]) -> None:
@@ -170,6 +175,15 @@ def _check_sizes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> None:
     planes = sum(math.prod(shape) // shape[plane.axis] for plane in packed.outline.slices)
     require(packed.flat.size == oblique, "the annotation's flat must have an entry for each voxel of an oblique slice")
     require(packed.values.size == planes + oblique, "the annotation's values must be one for each voxel of a slice")
+
+
+def _check_crossings(labels: np.ndarray, packed: PackedAnnotation) -> None:
+    """Slice by slice: of a volume that is annotated throughout, a copy would be as large as it."""
+    start = 0
+    for values in _values(labels, packed.outline.slices, packed.flat):
+        same = np.array_equal(values, packed.values[start : start + values.size])
+        require(same, "the annotation's slices contradict each other where they cross")
+        start += values.size
 
 
 def _oblique_slices(packed: PackedAnnotation, shape: tuple[int, int, int]) -> Iterator[ObliqueSlice]:
@@ -189,4 +203,3 @@ def _check_structures(packed: PackedAnnotation) -> None:
     require(not present[UNKNOWN], "a voxel on an annotated slice is unknown (0)")
     drawn = tuple(label for label in np.flatnonzero(present).tolist() if _is_structure(label))
     require(packed.outline.structures == drawn, "the annotation's structures must be those its slices show, sorted")
-    require(drawn, "the annotation shows no structure")

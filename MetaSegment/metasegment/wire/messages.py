@@ -27,6 +27,7 @@ JOB = f"{JOBS}/{{job}}"
 EVENTS = f"{JOB}/events"
 PREVIEW = f"{JOB}/preview"
 RESULT = f"{JOB}/result"
+TASK = f"{PREFIX}/tasks/{{task}}"
 
 #: Header with a random id that the client keeps for its life: what is fair, limited and superseded goes by it.
 CLIENT_HEADER = "X-MetaSegment-Client"
@@ -42,6 +43,7 @@ EVENT_STREAM = "text/event-stream"
 UNAUTHORIZED = "unauthorized"
 UNKNOWN_VOLUME = "unknown_volume"
 UNKNOWN_JOB = "unknown_job"
+UNKNOWN_TASK = "unknown_task"
 INCOMPLETE_VOLUME = "incomplete_volume"
 WRONG_HASH = "wrong_hash"
 INVALID = "invalid"
@@ -55,7 +57,7 @@ NOT_READY = "not_ready"
 WRONG_PROTOCOL = "wrong_protocol"
 FAILED = "failed"
 
-Kind = Literal["segment", "suggest"]
+Kind = Literal["segment", "suggest", "apply", "teach"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "superseded"]
 #: States that a job never leaves.
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled", "superseded"})
@@ -136,16 +138,23 @@ class Upload:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What to do with an annotation of the volume at address `volume`."""
+    """What to do with an annotation of the volume at address `volume`.
+
+    `task` is the address of the task to "apply", or of the one that "teach" lets grow. These two take no `strategy`.
+    """
 
     kind: Kind
     volume: str
     strategy: str = AUTO
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
+    task: str | None = None
 
     def __post_init__(self) -> None:
         require(is_sha256(self.volume), "the volume's address must be 64 hexadecimal digits in lower case")
+        require(self.task is None or is_sha256(self.task), "task must be 64 hexadecimal digits in lower case")
+        require(self.task or self.kind != "apply", "a job that applies a task must name it")
+        require(not self.task or self.kind in ("apply", "teach"), f"a job to {self.kind} takes no task")
         require(0 < len(self.strategy) <= _LONGEST_NAME, f"a strategy's name has 1 to {_LONGEST_NAME} characters")
         budget = self.budget
         require(0 <= budget.seconds <= _LONGEST_SECONDS, f"budget.seconds must be 0 to {_LONGEST_SECONDS:g}")

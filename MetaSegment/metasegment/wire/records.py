@@ -41,7 +41,7 @@ def to_json(record: Any) -> str:
         raise WireError(f"{type(record).__name__} holds a number that is NaN or infinite") from None
 
 
-def from_json(kind: type[_T], text: bytes | str) -> _T:
+def from_json(kind: type[_T], text: bytes | bytearray | str) -> _T:
     """Builds the dataclass `kind` from JSON (UTF-8); the caller bounds the length of the text.
 
     Raises WireError where the text is not JSON, names a key twice, nests too deep, or a value has another type than
@@ -51,7 +51,7 @@ def from_json(kind: type[_T], text: bytes | str) -> _T:
     return record
 
 
-def parsed(text: bytes | str) -> Any:
+def parsed(text: bytes | bytearray | str) -> Any:
     """JSON as plain Python values; raises WireError for what is not strict JSON in UTF-8 with each key once."""
     try:
         text = text if isinstance(text, str) else str(text, "utf-8")

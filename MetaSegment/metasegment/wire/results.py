@@ -60,6 +60,7 @@ class _Summary:
     device: str
     peak_memory_mb: float | None
     notes: tuple[str, ...]
+    familiarity: float | None = None
 
 
 def encode_result(result: Segmentation) -> list[bytes | memoryview]:
@@ -72,6 +73,7 @@ def encode_result(result: Segmentation) -> list[bytes | memoryview]:
         result.device,
         result.peak_memory_mb,
         result.notes,
+        result.familiarity,
     )
     arrays = {_LABELS: result.labels[result.map.region], _UNCERTAINTY: result.map.uncertainty}
     return encode(arrays, {_TEXT: to_json(summary)})
@@ -92,6 +94,7 @@ def decode_result(message: bytes | bytearray | memoryview, shape: tuple[int, int
         summary.device,
         summary.peak_memory_mb,
         summary.notes,
+        summary.familiarity,
     )
 
 

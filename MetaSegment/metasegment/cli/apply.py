@@ -1,0 +1,76 @@
+"""`metasegment apply`: what a task was taught, found in another image, with no or few new slices."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from ..annotation import Annotation, completed, empty_annotation
+from ..cohort.studies import SOURCE, is_cohort
+from ..errors import InputError
+from ..export.label_map import write_label_map
+from ..export.structures import structures_of_task
+from ..inputs import read_annotation_of
+from ..numbering import in_numbering_of
+from ..segmentation import Budget, Segmentation
+from ..task import Task, read_task, write_task
+from ..volume import Volume, read_volume
+from ..watch import Watch
+from . import common, report
+from .cohort import apply_to_cohort
+from .progress import Progress
+
+
+def add_to(commands: common.Commands) -> None:
+    parser = commands.add_parser("apply", help="find what a task was taught in another image")
+    parser.add_argument("task", metavar="TASK", type=Path, help="file made by `teach` or by --save-task")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help=f"{common.IMAGE}; or many: {SOURCE}")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="label map: .nii.gz, .nrrd, .mha or .seg.nrrd; of many: a folder"
+    )
+    parser.add_argument("--workers", type=int, help="of many: so many at a time (default: one for each GPU)")
+    parser.add_argument("--annotation", type=Path, help=f"slices that you drew in this image: {common.ANNOTATION}")
+    parser.add_argument("--seconds", type=float, default=Budget.seconds, help="time for adapting (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    common.add_save_task(parser, "the task grown by this case, slices and answer")
+    common.add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    if is_cohort(options.image):
+        return apply_to_cohort(read_task(options.task), options)
+    if options.workers is not None:
+        raise InputError(f"--workers is for many images: {SOURCE}")
+    inputs = tuple(filter(None, (options.image, options.annotation)))
+    common.require_writable(options.output, (*inputs, options.task))
+    if options.save_task:  # may be TASK itself
+        common.require_place(options.save_task, inputs)
+    apply_to_image(read_task(options.task), options)
+
+
+def apply_to_image(task: Task, options: argparse.Namespace) -> None:
+    """One image: its label map and, if asked for, the task grown by it; reports on standard output."""
+    segmenter = common.make_segmenter(options)
+    volume = read_volume(options.image)
+    given = options.annotation
+    drawn = read_annotation_of(options.image, volume.geometry, given) if given else None
+    annotation = in_numbering_of(task, drawn) if drawn else None
+    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
+    result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, watch)
+    write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output)
+    print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
+    if options.save_task:
+        case = _case(task, volume, annotation, result)
+        write_task(segmenter.teach(volume, case, task, watch, options.seed), options.save_task)
+
+
+def _case(task: Task, volume: Volume, annotation: Annotation | None, result: Segmentation) -> Annotation:
+    """What the task grows by: slices and answer as an annotation without unknown voxels."""
+    if not result.labels.any():
+        raise InputError("nothing was found, so that the task cannot grow by this image: annotate one slice of it")
+    drawn = annotation or empty_annotation(volume.geometry)
+    return completed(replace(drawn, names=task.names, colors=task.colors), result.labels)

@@ -1,0 +1,57 @@
+"""`metasegment teach`: a reviewed segmentation to a task, which finds the same structures in other images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..annotation import BACKGROUND, Annotation, annotation_from_labels
+from ..export import default_name, read_structures
+from ..inputs import frame_of_reference_for
+from ..numbering import in_numbering_of
+from ..task import read_task, write_task
+from ..volume import Volume, read_volume
+from ..watch import Watch
+from . import common
+from .progress import Progress
+
+
+def add_to(commands: common.Commands) -> None:
+    parser = commands.add_parser("teach", help="learn a task from a reviewed segmentation, to apply it to other images")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help=common.IMAGE)
+    parser.add_argument(
+        "segmentation",
+        metavar="SEGMENTATION",
+        type=Path,
+        help="label map, .seg.nrrd, DICOM SEG or RTSTRUCT of the whole image: what is in no structure is background",
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="TASK", help="the task's file")
+    parser.add_argument("--task", type=Path, metavar="EARLIER", help="let this task grow; may be TASK itself")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
+    common.add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    common.require_place(options.output, spared=(options.image, options.segmentation))
+    earlier = read_task(options.task) if options.task else None
+    segmenter = common.make_segmenter(options)
+    volume, annotation = _read(options.image, options.segmentation)
+    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
+    if earlier:
+        annotation = in_numbering_of(earlier, annotation)
+    task = segmenter.teach(volume, annotation, earlier, watch, options.seed)
+    write_task(task, options.output)
+    size, volumes = options.output.stat().st_size, task.provenance.volumes
+    print(f"{options.output}: {', '.join(task.names.values())}; from {volumes} volume(s); {size / 1000:.0f} kB")
+
+
+def _read(image: Path, segmentation: Path) -> tuple[Volume, Annotation]:
+    """The image, and the segmentation as an annotation without unknown voxels."""
+    volume = read_volume(image)
+    found = read_structures(segmentation, volume.geometry, frame_of_reference_for(image, segmentation))
+    segments = found.drawn()
+    found.labels[found.labels == 0] = BACKGROUND
+    names = {segment.label: segment.name for segment in segments if segment.name != default_name(segment.label)}
+    colors = {segment.label: segment.color for segment in segments}
+    return volume, annotation_from_labels(found.labels, volume.geometry, names, colors)

@@ -1,0 +1,104 @@
+"""A cohort from its studies to the report; what was done before is not done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import Cancelled
+from ..ray_cluster import ray_cluster
+from ..segmentation import Budget
+from ..task import Task, to_bytes
+from .crew import crew_for, shared_out
+from .output import Case, Output, Row, case_of, read_row, write_row
+from .report import worst_first, write_report
+from .studies import Study
+
+_DIED = "its worker died, and again when it was tried once more: most often the memory is full"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be done: a task, the weights it holds for, the studies, and the folder for the results.
+
+    `workers` is how many are wanted; None leaves it to the machine.
+    """
+
+    task: Task
+    weights: Path
+    studies: tuple[Study, ...]
+    output: Output
+    device: str
+    workers: int | None
+    budget: Budget
+    seed: int
+
+
+def apply_to_all(wish: Wish, progress: Callable[[str, float], None], cancelled: Callable[[], bool]) -> tuple[Row, ...]:
+    """Applies the task to every study that is not done, and writes the report; returns its rows, worst first.
+
+    `progress` receives words and the share done, 0…1. Raises InputError where nothing can be done, and Cancelled, the
+    report being written, when the user stops it; the same wish then goes on with the rest.
+    """
+    wish.output.prepare()
+    task = to_bytes(wish.task)
+    cases = [case_of(study, task) for study in wish.studies]
+    waiting = [case for case in cases if not _is_done(wish.output, case)]
+    stopped = False
+    try:
+        if waiting:
+            _share_out(wish, waiting, len(cases), progress, cancelled)
+    except Cancelled:
+        stopped = True
+    rows = worst_first(row for case in cases if (row := read_row(wish.output, case)))
+    write_report(wish.output, rows, len(cases))
+    if stopped:
+        done = sum(row.failure is None for row in rows)
+        raise Cancelled(f"cancelled: {done} of {len(cases)} studies are done; the same command goes on with the rest")
+    return tuple(rows)
+
+
+def _is_done(output: Output, case: Case) -> bool:
+    row = read_row(output, case)
+    return row is not None and row.failure is None
+
+
+def _share_out(
+    wish: Wish,
+    waiting: Sequence[Case],
+    cases: int,
+    progress: Callable[[str, float], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    with ray_cluster("a cohort", show_output=False):
+        import ray
+
+        from .worker import Job, Worker
+
+        crew = crew_for(ray.cluster_resources(), wish.device, wish.workers)
+        job = Job(
+            task=to_bytes(wish.task),
+            weights=wish.weights.absolute(),
+            device=crew.device,
+            threads=crew.threads,
+            budget=wish.budget,
+            seed=wish.seed,
+            output=wish.output,
+        )
+        before, start = cases - len(waiting), time.monotonic()
+        progress(f"{before} of {cases} studies", before / cases)
+        for number, (case, ended) in enumerate(shared_out(Worker, job, crew, waiting, cancelled), 1):
+            if not ended:
+                write_row(wish.output, Row(case.name, case.mark, failure=_DIED))
+            left = (time.monotonic() - start) / number * (len(waiting) - number)
+            words = f"{before + number} of {cases} studies" + (f", about {_duration(left)} left" if left else "")
+            progress(words, (before + number) / cases)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if not minutes:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
