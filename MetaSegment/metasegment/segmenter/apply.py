@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..annotation import Annotation
+from ..annotation import UNKNOWN, Annotation
 from ..engine import Engine
 from ..errors import InputError
-from ..roi import Box
+from ..roi import Box, to_voxels
 from ..segmentation import Segmentation, StructureResult
 from ..task import Task
-from ..transfer import Lesson, look_for
+from ..transfer import Clue, Lesson, Sighting, look_for
 from ..volume import Volume
 from ..watch import Watch
 from .answer import Answer, seen_from
-from .case import region_of
+from .case import extent_on_slices, region_of
 from .compose import Placed
 from .correct import corrected
 from .locate import Prior
@@ -40,18 +40,37 @@ def require_structures(task: Task, annotation: Annotation) -> None:
             raise InputError(f"label {label} is annotated, but the task is for {have}: use its labels")
 
 
-def recalled(task: Task, lessons: Sequence[Lesson], volume: Volume, engine: Engine, watch: Watch) -> dict[int, Prior]:
+def recalled(
+    task: Task, lessons: Sequence[Lesson], volume: Volume, annotation: Annotation, engine: Engine, watch: Watch
+) -> dict[int, Prior]:
     """What the lessons find of each structure, by label, as the network corrects it; those that seem not to be there
-    are missing.
+    are missing. Slices that show a structure only say where to look, and which of two finds fits them better.
     """
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
     spacing = volume.geometry.spacing_kji
+    clues = {n: _clue(annotation, s.label) for n, s in enumerate(task.structures) if s.label in annotation.structures}
     found = {}
-    for structure, sighting in zip(task.structures, look_for(lessons, image, spacing, watch), strict=True):
+    for structure, sighting in zip(task.structures, look_for(lessons, image, spacing, watch, clues), strict=True):
         if sighting:
             answer = corrected(Answer(sighting.grid, sighting.probability), image, spacing, engine)
             found[structure.label] = Prior(answer, recalled_dice(sighting.agreement, sighting.growth))
     return found
+
+
+def _clue(annotation: Annotation, structure: int) -> Clue:
+    """The middle of what the slices show, and the Dice on them."""
+    extent, spacing = extent_on_slices(annotation, structure), annotation.geometry.spacing_kji
+    k, j, i = ((a + b) / 2 * s for a, b, s in zip(extent.low, extent.high, spacing, strict=True))
+    shown = np.count_nonzero(annotation.labels == structure)
+
+    def fit(sighting: Sighting) -> float:
+        there = placed(Answer(sighting.grid, sighting.probability), structure, annotation.labels.shape)
+        labels = annotation.labels[there.region]
+        values, where = to_voxels(there.answer.probability, there.answer.grid, labels.shape)
+        found = (values.numpy() > 0.5) & (labels[where] != UNKNOWN)
+        return float(2 * np.count_nonzero(found & (labels[where] == structure)) / (np.count_nonzero(found) + shown))
+
+    return Clue((k, j, i), fit)
 
 
 def placed(answer: Answer, structure: int, shape: tuple[int, ...]) -> Placed:

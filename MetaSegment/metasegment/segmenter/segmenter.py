@@ -114,7 +114,7 @@ class Segmenter:
         require_structures(task, annotation)
         lessons = lessons_of(task, self.engine.checksum)
         watch.enter("looking for the structures", 0.0)
-        priors = recalled(task, lessons, volume, self.engine, watch)
+        priors = recalled(task, lessons, volume, annotation, self.engine, watch)
         question = Question(volume, annotation, priors, task.names)
         result = self._answered(question, budget, AUTO, seed, watch, preview)
         return with_confidence(result, task, priors)

@@ -2,6 +2,6 @@
 in another without prompts. Knows images and masks on grids; nothing of files, annotation or the network.
 """
 
-from .lesson import Lesson, Sighting, from_numbers, learn_lesson, look_for, to_numbers
+from .lesson import Clue, Lesson, Sighting, from_numbers, learn_lesson, look_for, to_numbers
 
-__all__ = ["Lesson", "Sighting", "from_numbers", "learn_lesson", "look_for", "to_numbers"]
+__all__ = ["Clue", "Lesson", "Sighting", "from_numbers", "learn_lesson", "look_for", "to_numbers"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -52,6 +52,14 @@ class Sighting:
     growth: float
 
 
+@dataclass(frozen=True)
+class Clue:
+    """What else is known of where a structure is: a place in mm, and how well a sighting fits, 0…1."""
+
+    centre_mm: Triple
+    fit: Callable[[Sighting], float]
+
+
 def learn_lesson(image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float], seed: int, watch: Watch) -> Lesson:
     """Learns from an image and the masks of its structures, float32 (k, j, i), with voxels of `spacing` mm."""
     generator = Generator().manual_seed(seed)
@@ -65,23 +73,42 @@ def learn_lesson(image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float
     return Lesson(locator, tuple(delineators))
 
 
-def look_for(lessons: Sequence[Lesson], image: Tensor, spacing: Sequence[float], watch: Watch) -> list[Sighting | None]:
-    """Each structure as the lessons find it in an image (k, j, i), on average; None where it seems not to be there."""
+def look_for(
+    lessons: Sequence[Lesson],
+    image: Tensor,
+    spacing: Sequence[float],
+    watch: Watch,
+    clues: Mapping[int, Clue] | None = None,
+) -> list[Sighting | None]:
+    """Each structure as the lessons find it in an image (k, j, i), on average; None where it seems not to be there.
+
+    Where there is a clue, by the structure's place in the lessons, it is looked for there as well.
+    """
     found: list[list[Sighting]] = [[] for _ in lessons[0].delineators]
     for lesson in lessons:
         grid, probabilities = lesson.locator.probabilities(image, spacing, watch)
-        for sightings, delineator, probability in zip(found, lesson.delineators, probabilities, strict=True):
-            highest = float(probability.max())
-            if highest >= LEAST_PROBABILITY:
-                sightings.append(_sighting(probability > highest / 2, grid, delineator, image, spacing, watch))
+        for number, (delineator, probability) in enumerate(zip(lesson.delineators, probabilities, strict=True)):
+            highest, clue = float(probability.max()), (clues or {}).get(number)
+            first = probability > highest / 2
+            centres = [_centre(first, grid, spacing)] if highest >= LEAST_PROBABILITY else []
+            centres += [clue.centre_mm] if clue else []
+            closer = [_closer_look(first, grid, delineator, image, spacing, centre, watch) for centre in centres]
+            if closer:
+                found[number].append(max(closer, key=clue.fit) if clue else closer[0])
     return [_agreed(sightings, len(lessons)) for sightings in found]
 
 
-def _sighting(
-    first: Tensor, grid: Grid, delineator: Delineator, image: Tensor, spacing: Sequence[float], watch: Watch
+def _closer_look(
+    first: Tensor,
+    grid: Grid,
+    delineator: Delineator,
+    image: Tensor,
+    spacing: Sequence[float],
+    centre_mm: Triple,
+    watch: Watch,
 ) -> Sighting:
-    """A closer look at where the first look, a mask (k, j, i) on a grid of the whole volume, sees most."""
-    fine, probability = delineator.probability(image, spacing, _centre(first, grid, spacing), watch)
+    """The structure around a place, compared with the first look, a mask (k, j, i) on a grid of the whole volume."""
+    fine, probability = delineator.probability(image, spacing, centre_mm, watch)
     found = probability > 0.5
     both = found & (resample(first, fine.within(grid)) > 0.5)
     here, there = (math.prod(g.cell_spacing(spacing)) for g in (fine, grid))
