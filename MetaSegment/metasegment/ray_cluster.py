@@ -21,6 +21,7 @@ def ray_cluster(purpose: str, show_output: bool) -> Iterator[None]:
     Raises InputError, naming the `purpose`, where Ray is not installed, and where there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or Ray reports to its makers
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # or a worker's idle threads take the cores of another's
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -36,6 +37,8 @@ def ray_cluster(purpose: str, show_output: bool) -> Iterator[None]:
         ray.init(address or "local", include_dashboard=False, logging_level=level, log_to_driver=show_output, **own)
     except ConnectionError:
         raise InputError(f"no Ray cluster at ${_ADDRESS}={address}: correct or unset it") from None
+    except (RuntimeError, TimeoutError):
+        raise InputError("Ray could not be started: try again when this computer is less busy") from None
     try:
         for wish, answer in answers.items():  # Ray's own answer to these is to abort
             signal.signal(wish, answer)

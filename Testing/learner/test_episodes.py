@@ -273,9 +273,10 @@ class SeparateDevices(TorchFunctionMode):
         return out
 
 
+@pytest.mark.parametrize("recall", [0.0, 1.0])
 @pytest.mark.parametrize("source", range(4))
-def test_an_episode_is_made_on_one_device(source: int, bank: Bank) -> None:
-    mixture = Mixture(*(float(n == source) for n in range(4)))
+def test_an_episode_is_made_on_one_device(source: int, recall: float, bank: Bank) -> None:
+    mixture = Mixture(*(float(n == source) for n in range(4)), recall=recall)
     for index in range(8):
         with SeparateDevices():
             made = make_episode(bank, mixture, 4, index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metasegment.annotation import AnnotatedSlice, annotation_from_labels
+from metasegment.cli import main
 from metasegment.demo.phantom import Phantom, abdomen_phantom, annotate, choose_slices
 
 # Volumes of healthy adults (ml), generously; the stomach is full of a meal or not.
@@ -183,3 +185,15 @@ def test_structures_that_no_single_slice_shows_are_refused() -> None:
     labels[1], labels[4] = 1, 2
     with pytest.raises(ValueError, match="no 1 evenly spaced"):
         choose_slices(labels, count=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(["2", "--image", "own.nrrd"], "leave out --image"), (["0"], "from 1 to"), (["1000000"], "from 1 to")],
+)
+def test_patients_to_try_commands_on_are_phantoms_and_few(
+    wrong: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--output", str(tmp_path / "new"), "--patients", *wrong]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -12,9 +12,15 @@ from torch import Generator
 
 from metasegment.annotation import Annotation, annotation_from_labels, completed
 from metasegment.errors import Cancelled, InputError
+from metasegment.prompts import Scene, make_prompt
+from metasegment.roi import Box, Grid
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
+from metasegment.segmenter.answer import Answer
+from metasegment.segmenter.gate import Case
+from metasegment.segmenter.lean import leaning
 from metasegment.segmenter.teach import MOST_LESSONS
+from metasegment.strategies import Query, Support
 from metasegment.task import LARGEST, Task, from_bytes, to_bytes
 from metasegment.transfer.context import Context, standardised
 from metasegment.transfer.views import random_view
@@ -117,6 +123,50 @@ def test_an_unlike_volume_is_said_to_be_unlike(
     assert lost.familiarity < found.familiarity
     assert any("annotate one slice" in note for note in lost.notes)
     assert [s.label for s in lost.structures] == [1, 2]
+
+
+def test_slices_say_where_to_look(
+    segmenter: Segmenter, task: Task, scan_of: Scan, organs_at: Callable[..., np.ndarray], draw: Draw, dice: Dice
+) -> None:
+    """A twin of the liver lies where the liver was taught: only the slice tells which of the two is meant."""
+    truth = organs_at((0, 0, 0), shape=(44, 110, 60))
+    twin = organs_at((0, 50, 0), shape=(44, 110, 60))
+    volume = scan_of(np.maximum(truth, twin), spacing=(0.9, 0.9, 1.5))
+    meant = np.where(twin == 1, 1, 0).astype(np.uint8)
+    annotation = annotation_from_labels(draw(meant, (0, 20)), volume.geometry)
+    found = segmenter.apply(task, volume, annotation, NO_TIME)
+    assert dice(found.labels == 1, meant == 1) > 0.8
+
+
+@pytest.fixture
+def a_long_thought(draw: Draw) -> tuple[Case, Answer]:
+    """One slice of a rod, a prior that goes on to both ends of the volume, and an answer that stays near the slice."""
+    shape = (40, 16, 16)
+    rod = np.zeros(shape, np.uint8)
+    rod[:, 6:10, 6:10] = 1
+    labels = torch.from_numpy(draw(rod, (0, 20)))
+    scene = Scene(torch.from_numpy(rod).float(), labels, (1.0, 1.0, 1.0))
+    grid = Grid(Box((0.0, 0.0, 0.0), (40.0, 16.0, 16.0)), shape)
+    prior = Answer(grid, 0.95 * torch.from_numpy(rod).float())
+    near = torch.zeros(shape)
+    near[14:27] = 0.9 * torch.from_numpy(rod[14:27]).float()
+    near[14:27, 5] = 0.7
+    query = Query(scene, 1, make_prompt(scene, 1, grid), grid)
+    return Case(Support(scene, 1, ()), query, prior, prior), Answer(grid, near)
+
+
+def test_far_from_the_slices_a_thought_that_fits_them_counts(a_long_thought: tuple[Case, Answer]) -> None:
+    case, answer = a_long_thought
+    drawn = leaning(answer, case, fit=1.0).probability > 0.5
+    assert bool(drawn[[0, 39], 7, 7].all())
+    assert bool(drawn[20, 5, 7])
+
+
+def test_a_thought_that_does_not_fit_the_slices_is_left_out(a_long_thought: tuple[Case, Answer]) -> None:
+    case, answer = a_long_thought
+    assert leaning(answer, case, fit=0.4) is answer
+    without = replace(case, prior=None)
+    assert leaning(answer, without, fit=1.0) is answer
 
 
 def test_a_task_is_small_and_has_no_pixels(task: Task, first_patient: tuple[Volume, Annotation]) -> None:

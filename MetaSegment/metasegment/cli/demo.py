@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..annotation import Annotation, annotation_from_labels
+from ..demo.patients import write_patients
 from ..demo.phantom import abdomen_phantom, annotate, choose_slices
 from ..demo.picture import save_overlay
 from ..errors import InputError
@@ -24,6 +25,8 @@ from .segment import write_result
 
 #: Adapting may take this long; the phantom has six structures.
 SECONDS = 60.0
+#: Phantoms of these seeds show every structure on three slices.
+MOST_PATIENTS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +43,14 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--output", type=Path, default=Path("metasegment-demo"), help="folder (default %(default)s)")
     parser.add_argument("--image", type=Path, help="your own image instead of the phantom")
     parser.add_argument("--annotation", type=Path, help="the annotated slices of your own image")
+    parser.add_argument("--patients", type=int, metavar="N", help="only write N phantoms, to try other commands on")
     common.add_device(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.patients is not None:
+        return _patients(options)
     segmenter = common.make_segmenter(options)
     study = _study(options)
     folder = _folder(options.output)
@@ -65,6 +71,15 @@ def run(options: argparse.Namespace) -> None:
     print(f"files in {folder}: segmentation.seg.nrrd, image.nrrd, annotation.nrrd, result.json, overlay.png")
     if note:
         print(note)
+
+
+def _patients(options: argparse.Namespace) -> None:
+    if options.image or options.annotation:
+        raise InputError("--patients are phantoms: leave out --image and --annotation")
+    if not 0 < options.patients <= MOST_PATIENTS:
+        raise InputError(f"--patients takes a number from 1 to {MOST_PATIENTS}")
+    folders = write_patients(_folder(options.output), options.patients)
+    print(f"in each of {', '.join(map(str, folders))}: image.nrrd, annotation.seg.nrrd, truth.seg.nrrd")
 
 
 def _study(options: argparse.Namespace) -> Study:

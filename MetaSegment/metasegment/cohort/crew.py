@@ -66,7 +66,8 @@ def shared_out(
         max_task_retries=RETRIES,
         scheduling_strategy="SPREAD",
     )
-    idle = [kind.remote(job) for _ in range(crew.workers)]
+    shared = ray.put(job)  # held to the end: a worker that comes back asks for it again
+    idle = [kind.remote(shared) for _ in range(crew.workers)]
     busy: dict[Any, tuple[Any, _T]] = {}
     waiting = iter(work)
     while True:

@@ -10,11 +10,21 @@ from dataclasses import dataclass, replace
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
-from ..prompts import Scene, annotated_extent, box_limits, make_channels, make_prompt, structure_box
+from ..prompts import (
+    Scene,
+    annotated_extent,
+    box_limits,
+    make_channels,
+    make_prompt,
+    prior_channels,
+    structure_box,
+)
 from ..roi import Box, Grid, cell_count, grown, resample, working_grid
 from . import sources
 from .chance import choose, draws, happens, integer, uniform
 from .labelled import Bank
+from .pairs import paired
+from .recall import recollected
 from .slices import STRUCTURE, annotate
 from .targets import shortened
 
@@ -24,16 +34,22 @@ BORDER_WEIGHT = 2.0
 TILE_EDGE = 48
 #: Share of targets, from every source, that end where the image shows nothing.
 SHORTENED = 0.12
+#: Share of tasks with a recalled structure in which it has the shape that another volume's has, where there is one.
+PAIRED = 0.5
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Shares of the task sources; they need not sum to one."""
+    """Shares of the task sources; they need not sum to one.
+
+    `recall` is the chance, 0…1, that a task shows what another volume taught instead of slices.
+    """
 
     labelled: float = 0.45
     supervoxels: float = 0.25
     brain_maps: float = 0.12
     procedural: float = 0.18
+    recall: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,8 @@ class Episode:
     """A task: `channels` (8, k, j, i), `target` (k, j, i) 0…1, `weight` (k, j, i), 0 on annotated cells.
 
     For a tile of a larger ROI, `overview` holds the channels of the whole ROI and `window` the tile in its cells: the
-    answer on the overview is the tile's previous answer.
+    answer on the overview is the tile's previous answer. Where a structure is `recalled`, its channels hold what
+    another volume taught as the previous answer.
     """
 
     channels: Tensor
@@ -50,13 +67,16 @@ class Episode:
     source: str
     overview: Tensor | None = None
     window: Grid | None = None
+    recalled: bool = False
 
 
 def make_episode(bank: Bank, mixture: Mixture, seed: int, index: int, device: str = "cpu") -> Episode:
     """The `index`-th episode of the endless sequence that belongs to a seed, made on the device that holds the bank."""
     for attempt in range(100):
         generator = draws(device, (seed * 1_000_003 + index) * 101 + attempt)
-        episode = _attempt(bank, mixture, generator)
+        # Without recall no chance is drawn, and the episodes of a seed stay what they were.
+        recalls = mixture.recall > 0 and happens(generator, mixture.recall)
+        episode = (_recalled if recalls else _attempt)(bank, mixture, generator)
         if episode is not None:
             return episode
     raise RuntimeError(f"no usable episode after 100 attempts (seed {seed}, index {index})")
@@ -105,16 +125,38 @@ def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | No
     return replace(scored(fine, sample, tile, source), overview=channels, window=tile.within(grid))
 
 
+def _recalled(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | None:
+    source = _source(mixture, generator)
+    cells = round(uniform(generator, 50, 80)) ** 3
+    pair = paired(bank, source, cells, generator) if happens(generator, PAIRED) else None
+    sample, elsewhere = pair or (_sample(bank, source, cells, generator), None)
+    memory = recollected(sample, elsewhere, generator) if sample.usable else None
+    if memory is None:
+        return None
+    image = resample(sample.image, memory.grid)
+    channels = prior_channels(image, memory.prior, memory.grid.cell_spacing(sample.spacing))
+    episode = scored(channels, sample, memory.grid, source)
+    return replace(episode, recalled=True) if bool((episode.target > 0.5).any()) else None
+
+
 def _draw(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> tuple[str, sources.Sample]:
+    source = _source(mixture, generator)
+    return source, _sample(bank, source, cells, generator)
+
+
+def _source(mixture: Mixture, generator: Generator) -> str:
     names = ("labelled", "supervoxels", "brain_maps", "procedural")
-    source = choose(generator, names, (mixture.labelled, mixture.supervoxels, mixture.brain_maps, mixture.procedural))
+    return choose(generator, names, (mixture.labelled, mixture.supervoxels, mixture.brain_maps, mixture.procedural))
+
+
+def _sample(bank: Bank, source: str, cells: int, generator: Generator) -> sources.Sample:
     if source == "labelled":
-        return source, sources.labelled(bank, cells, generator)
+        return sources.labelled(bank, cells, generator)
     if source == "supervoxels":
-        return source, sources.supervoxels(bank, cells, generator)
+        return sources.supervoxels(bank, cells, generator)
     if source == "brain_maps":
-        return source, sources.brain_map(bank, cells, generator)
-    return source, sources.procedural(cells, generator)
+        return sources.brain_map(bank, cells, generator)
+    return sources.procedural(cells, generator)
 
 
 def _jittered(box: Box, limits: Box, generator: Generator) -> Box:

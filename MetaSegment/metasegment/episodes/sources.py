@@ -4,6 +4,7 @@ and one mask.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,8 +88,13 @@ def procedural(cells: int, generator: Generator) -> Sample:
     return Sample(render(labels, generator, spacing), mask, spacing)
 
 
+def any_group(bank: Bank, generator: Generator) -> Sequence[LabelledVolume]:
+    """The volumes of a data set: all sets are drawn equally often, whatever their size."""
+    return bank.volumes[choose(generator, list(bank.volumes))]
+
+
 def _any_volume(bank: Bank, generator: Generator) -> LabelledVolume:
-    return choose(generator, bank.volumes[choose(generator, list(bank.volumes))])
+    return choose(generator, any_group(bank, generator))
 
 
 def _view_around(volume: LabelledVolume, mask: Tensor, cells: int, generator: Generator) -> View:

@@ -12,7 +12,7 @@ from .channels import (
     sharpened,
 )
 from .extent import Extent, annotated_extent, box_limits, structure_box
-from .interpolation import annotated_planes
+from .interpolation import annotated_planes, distance_to_known
 from .prior import prior_box, prior_channels
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "annotated_extent",
     "annotated_planes",
     "box_limits",
+    "distance_to_known",
     "known_fractions",
     "make_channels",
     "make_prompt",

@@ -50,10 +50,12 @@ def recalled(
     spacing = volume.geometry.spacing_kji
     clues = {n: _clue(annotation, s.label) for n, s in enumerate(task.structures) if s.label in annotation.structures}
     found = {}
-    for structure, sighting in zip(task.structures, look_for(lessons, image, spacing, watch, clues), strict=True):
+    for number, sighting in enumerate(look_for(lessons, image, spacing, watch, clues)):
         if sighting:
             answer = corrected(Answer(sighting.grid, sighting.probability), image, spacing, engine)
-            found[structure.label] = Prior(answer, recalled_dice(sighting.agreement, sighting.growth))
+            fit = clues[number].fit(sighting) if number in clues else 0.0
+            expected = recalled_dice(sighting.agreement, sighting.growth)
+            found[task.structures[number].label] = Prior(answer, expected, fit)
     return found
 
 

@@ -26,10 +26,13 @@ TOUCHING = 0.01
 
 @dataclass(frozen=True)
 class Prior:
-    """What was thought of a structure before any slice was seen, and the Dice that is expected of it, 0…1."""
+    """What was thought of a structure before any slice was seen, and the Dice that is expected of it, 0…1; `fit` is its
+    Dice on the slices, 0 where none shows the structure.
+    """
 
     answer: Answer
     expected_dice: float
+    fit: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from ..watch import Watch
 from .apply import RECALLED, placed, recalled, require_structures, with_confidence
 from .compose import Placed, compose
 from .gate import IN_CONTEXT, Gate
+from .lean import leaning
 from .locate import Found, Prior, Question, locate
 from .next_slice import suggest_next_slice
 from .teach import lessons_of, taught
@@ -140,7 +141,9 @@ class Segmenter:
             watch.enter("adapting", 0.3 + 0.6 * number / len(found))
             watch.spend(1 / (len(found) - number))
             decided = gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case)
-            findings.append(Finding(item.placed(decided.answer), decided.strategy, decided.estimated_dice))
+            prior = question.priors.get(item.case.support.structure)
+            answer = leaning(decided.answer, item.case, prior.fit) if prior else decided.answer
+            findings.append(Finding(item.placed(answer), decided.strategy, decided.estimated_dice))
         watch.enter("composing", 0.9)
         result = self._result(question, findings, watch)
         watch.progress("done", 1.0)

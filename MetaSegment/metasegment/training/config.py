@@ -34,7 +34,19 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
+    """`start` is a weights file to go on from, or "released" for the package's own; without, a fresh network is
+    trained. With a name in `learnt` the finished result is saved beside that file as what was learnt on top of it, in
+    half precision.
+    """
+
     size: str = "M"
+    start: str = ""
+    learnt: str = ""
+
+    @property
+    def first_weights(self) -> Path | None:
+        """The weights file to go on from, if there is one."""
+        return RELEASED if self.start == "released" else Path(self.start) if self.start else None
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,8 @@ def read_config(name: str) -> Config | AdaptationConfig:
     config = kind(**{name: _section(path, name, hint, content.get(name, {})) for name, hint in sections.items()})
     if isinstance(config, Config) and config.network.size not in FILTERS:
         raise InputError(f"{path}: network size {config.network.size!r} is not one of {', '.join(FILTERS)}")
+    if isinstance(config, Config) and config.network.learnt and not config.network.start:
+        raise InputError(f"{path}: learnt in [network] needs start: the weights that it is learnt on top of")
     return config
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..engine import choose_device
 from ..episodes.bank import Bank, load_bank
 from ..errors import InputError
+from ..learnt import learnt_path, save_learnt
 from ..network import build_network, save_weights, set_parameters
 from ..precision import fastest_precision
 from .checkpoint import MAX_FILE_BYTES, latest_checkpoint, save_checkpoint
@@ -36,8 +37,8 @@ REPORT_STEPS = 25
 
 
 def train(config: Config, minutes: float | None = None) -> Path:
-    """Runs or resumes a configuration until all its tasks are done, or for so many minutes. Returns the weights
-    file. Under torchrun all processes share the tasks of each batch, and the first one writes.
+    """Runs or resumes a configuration until all its tasks are done, or for so many minutes. Returns the file
+    it writes at the end. Under torchrun all processes share the tasks of each batch, and the first one writes.
     """
     # Episodes come in some hundred grid shapes of a hundred primitives each; oneDNN's own limit of 1024 would thrash.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
@@ -58,11 +59,10 @@ def train(config: Config, minutes: float | None = None) -> Path:
         if config.episodes.brain_maps and not bank.label_maps:
             raise InputError(f"no label maps in {config.data.root}: add some or set brain_maps = 0 in [episodes]")
         _run(config, state, bank, Trainee(state.network, precision, device, together=on_gpu), ranks, minutes)
-        weights = folder / "weights.safetensors"
+        output = _output(config, state)
         if ranks.first:
-            facts = {"tasks": str(state.tasks), "seed": str(config.run.seed)}
-            save_weights(weights, config.network.size, _small(state.average), facts)
-    return weights
+            _write(config, state, output)
+    return output
 
 
 def _repeatable_on_gpu(device: str) -> None:
@@ -85,6 +85,23 @@ def _begun(config: Config, folder: Path, device: str, ranks: Ranks) -> State:
     if found and ranks.first:
         print(f"resumed at task {state.tasks} of {config.optimiser.tasks}", file=sys.stderr, flush=True)
     return state
+
+
+def _output(config: Config, state: State) -> Path:
+    """What is learnt on top of other weights comes to lie beside them, but not before it is finished."""
+    start, learnt = config.network.first_weights, config.network.learnt
+    if start and learnt and state.tasks >= config.optimiser.tasks:
+        return learnt_path(start, learnt)
+    return Path(config.run.output) / "weights.safetensors"
+
+
+def _write(config: Config, state: State, output: Path) -> None:
+    facts = {"tasks": str(state.tasks), "seed": str(config.run.seed)}
+    start, learnt = config.network.first_weights, config.network.learnt
+    if start and output == learnt_path(start, learnt):
+        save_learnt(start, learnt, {name: t.half() for name, t in state.average.items()}, facts)
+    else:
+        save_weights(output, config.network.size, _small(state.average), facts)
 
 
 def _small(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

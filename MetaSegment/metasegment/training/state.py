@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..network import build_network
+from ..errors import InputError
+from ..network import build_network, load_network
+from ..weights_file import read_facts
 from .config import Config
 
 #: What Adam remembers of a parameter.
@@ -66,8 +68,18 @@ def restore(
 
 def initial_state(config: Config, device: str) -> State:
     torch.manual_seed(config.run.seed)
-    network = build_network(config.network.size).to(device)
+    network = _first_network(config).to(device)
     average = {name: p.detach().clone() for name, p in network.named_parameters()}
     settings = config.optimiser
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     return State(network, average, optimiser)
+
+
+def _first_network(config: Config) -> nn.Module:
+    path, size = config.network.first_weights, config.network.size
+    if path is None:
+        return build_network(size)
+    network = load_network(path)
+    if read_facts(path)["size"] != size:
+        raise InputError(f"{path} is not of size {size}: set size in [network] to that of the weights to start from")
+    return network.train()

@@ -97,7 +97,7 @@ def with_earlier_answers(config: Config, batch: Sequence[Numbered], trainee: Tra
     asked: dict[int, Tensor] = {}
     for n, (numbered, chance) in enumerate(zip(batch, chances, strict=True)):
         overview = numbered.episode.overview
-        if happens(chance, REPEAT if overview is None else OVERVIEW):
+        if happens(chance, REPEAT if overview is None else OVERVIEW) and not numbered.episode.recalled:
             asked[n] = grids[n] if overview is None else overview
     for n, logits in _answers(asked, trainee).items():
         window = batch[n].episode.window
