@@ -24,10 +24,10 @@ _BREATH = 0.005
 _LONGEST_LOOK = 0.02
 
 
-class Task:
+class Job:
     """One piece of work. The worker asks `isAbandoned` and calls `tell`; everyone else stays on the GUI thread."""
 
-    def __init__(self, news: SimpleQueue[tuple[Task, _News]]) -> None:
+    def __init__(self, news: SimpleQueue[tuple[Job, _News]]) -> None:
         self._news = news
         self._abandoned = Event()
 
@@ -37,11 +37,11 @@ class Task:
         return self._abandoned.is_set()
 
     def abandon(self) -> None:
-        """Let nothing more of this task be heard; the work itself ends when it asks."""
+        """Let nothing more of this job be heard; the work itself ends when it asks."""
         self._abandoned.set()
 
     def tell(self, news: _News) -> None:
-        """Have `news` called on the GUI thread, unless the task is abandoned by then."""
+        """Have `news` called on the GUI thread, unless the job is abandoned by then."""
         if not self.isAbandoned:
             self._news.put((self, news))
 
@@ -50,62 +50,60 @@ class Background:
     """Threads whose results arrive on the GUI thread. Example::
 
     background = Background()
-    task = background.start(lambda task: learner.segment(...), done=showResult, failed=showError)
-    task.abandon()                                       # neither is called
+    job = background.start(lambda job: learner.segment(...), done=showResult, failed=showError)
+    job.abandon()                                       # neither is called
     background.stop()
     """
 
     def __init__(self) -> None:
-        self._news: SimpleQueue[tuple[Task, _News]] = SimpleQueue()
-        self._tasks: set[Task] = set()
+        self._news: SimpleQueue[tuple[Job, _News]] = SimpleQueue()
+        self._jobs: set[Job] = set()
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.connect("timeout()", self._look)
 
-    def start(
-        self, work: Callable[[Task], _T], done: Callable[[_T], None], failed: Callable[[Exception], None]
-    ) -> Task:
+    def start(self, work: Callable[[Job], _T], done: Callable[[_T], None], failed: Callable[[Exception], None]) -> Job:
         """Run `work` in a thread; then call `done` with its result or `failed` with what it raised."""
-        task = Task(self._news)
-        self._tasks.add(task)
-        Thread(target=self._run, args=(task, work, done, failed), name="MetaSegment", daemon=True).start()
+        job = Job(self._news)
+        self._jobs.add(job)
+        Thread(target=self._run, args=(job, work, done, failed), name="MetaSegment", daemon=True).start()
         self._timer.start()
-        return task
+        return job
 
     def stop(self) -> None:
         """Abandon everything."""
-        for task in self._tasks:
-            task.abandon()
-        self._tasks.clear()
+        for job in self._jobs:
+            job.abandon()
+        self._jobs.clear()
         self._timer.stop()
 
     def _run(
-        self, task: Task, work: Callable[[Task], _T], done: Callable[[_T], None], failed: Callable[[Exception], None]
+        self, job: Job, work: Callable[[Job], _T], done: Callable[[_T], None], failed: Callable[[Exception], None]
     ) -> None:
         try:
-            result = work(task)
+            result = work(job)
         except Exception as error:
             failure = error  # Python forgets `error` at the end of this block
-            task.tell(lambda: self._end(task, lambda: failed(failure)))
+            job.tell(lambda: self._end(job, lambda: failed(failure)))
         else:
-            task.tell(lambda: self._end(task, lambda: done(result)))
+            job.tell(lambda: self._end(job, lambda: done(result)))
 
-    def _end(self, task: Task, news: _News) -> None:
-        self._tasks.discard(task)
+    def _end(self, job: Job, news: _News) -> None:
+        self._jobs.discard(job)
         news()
 
     def _look(self) -> None:
         until = time.monotonic() + _LONGEST_LOOK
-        self._tasks = {task for task in self._tasks if not task.isAbandoned}
-        if not self._tasks:
+        self._jobs = {job for job in self._jobs if not job.isAbandoned}
+        if not self._jobs:
             self._timer.stop()
         try:
-            task, news = self._news.get(timeout=_BREATH)
+            job, news = self._news.get(timeout=_BREATH)
             while True:
-                if not task.isAbandoned:
+                if not job.isAbandoned:
                     news()
                 if time.monotonic() > until:
                     return
-                task, news = self._news.get_nowait()
+                job, news = self._news.get_nowait()
         except Empty:
             pass

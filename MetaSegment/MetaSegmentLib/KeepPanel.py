@@ -1,4 +1,4 @@
-"""Section 5 of the panel: saving the scene and exporting the segments."""
+"""Lower part of section 5 of the panel: saving the scene and exporting the segments."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .ChosenFile import fileToWrite
 from .SegmentExport import SegmentExport
 from .Workflow import Workflow
 
@@ -41,10 +42,12 @@ class KeepPanel:
         slicer.util.openSaveDataDialog()
 
     def _toSegmentation(self) -> None:
-        self._write(_file(_("Segmentation (*.seg.nrrd)"), ".seg.nrrd"), SegmentExport.toSegmentation)
+        path = fileToWrite(_("Export segments"), _("Segmentation (*.seg.nrrd)"), ".seg.nrrd")
+        self._write(path, SegmentExport.toSegmentation)
 
     def _toLabelMap(self) -> None:
-        self._write(_file(_("Label map (*.nii.gz *.nrrd)"), ".nii.gz"), SegmentExport.toLabelMap)
+        path = fileToWrite(_("Export segments"), _("Label map (*.nii.gz *.nrrd)"), ".nii.gz")
+        self._write(path, SegmentExport.toLabelMap)
 
     def _toSurfaces(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for one STL file a structure"))
@@ -57,9 +60,3 @@ class KeepPanel:
         with slicer.util.tryWithErrorDisplay(_("The segments could not be exported."), waitCursor=True):
             write(SegmentExport(session.volumeNode, session.segmentationNode), path)
             self._workflow.say(_("Exported to {path}").format(path=path))
-
-
-def _file(kinds: str, suffix: str) -> str:
-    """The file that the user names, with a suffix; empty where the dialog was cancelled."""
-    path = qt.QFileDialog.getSaveFileName(None, _("Export segments"), "", kinds)
-    return path if not path or "." in path.rsplit("/", 1)[-1] else path + suffix

@@ -11,11 +11,16 @@ import numpy as np
 from metasegment.client import Connection, Learner
 from metasegment.lattice import bounding_box
 from metasegment.segmentation import NextSlice, Region, Segmentation
+from metasegment.task import Task
 from metasegment.watch import Watch
 
-from .Background import Background, Task
+from .Application import Application
+from .Background import Background, Job
 from .LearnerChoice import LearnerChoice
+from .Lesson import Lesson
 from .Question import Question
+
+_OnProgress = Callable[[str, float], None]
 
 
 class LearnerListener(Protocol):
@@ -57,29 +62,32 @@ class LearnerConnection:
         self._background = background or Background()
         self._learner: Learner | None = None
         self._choice: LearnerChoice | None = None
-        self._task: Task | None = None
+        self._job: Job | None = None
 
     @property
     def isBusy(self) -> bool:
         """Whether a question is being answered."""
-        return self._task is not None
+        return self._job is not None
 
-    def segment(self, question: Question, listener: LearnerListener) -> None:
+    def segment(self, question: Question | Application, listener: LearnerListener) -> None:
         """Ask for the structures of a volume; raises LearnerError where the choice of learner is impossible."""
         learner = self._chosenLearner()
 
-        def work(task: Task) -> Segmentation:
+        def work(job: Job) -> Segmentation:
             def show(labels: np.ndarray) -> None:
                 region = boxOf(labels)
-                task.tell(lambda: listener.onFirstAnswer(labels, region))
+                job.tell(lambda: listener.onFirstAnswer(labels, region))
 
-            def progress(stage: str, share: float) -> None:
-                task.tell(lambda: listener.onProgress(stage, share))
-
-            watch = Watch(progress, lambda: task.isAbandoned)
-            return learner.segment(question.volume, question.annotation, question.budget, watch=watch, preview=show)
+            return question.answeredBy(learner, _watchOf(job, listener.onProgress), show)
 
         self._ask(work, listener.onAnswer, listener.onFailure)
+
+    def teach(
+        self, lesson: Lesson, onProgress: _OnProgress, done: Callable[[Task], None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Have a task taught; raises as `segment` does."""
+        learner = self._chosenLearner()
+        self._ask(lambda job: lesson.taughtTo(learner, _watchOf(job, onProgress)), done, failed)
 
     def suggest(
         self, question: Question, done: Callable[[NextSlice | None], None], failed: Callable[[Exception], None]
@@ -87,21 +95,21 @@ class LearnerConnection:
         """Ask for the slice most worth annotating; raises as `segment` does."""
         learner = self._chosenLearner()
 
-        def work(task: Task) -> NextSlice | None:
-            return learner.suggest(question.volume, question.annotation, Watch(cancelled=lambda: task.isAbandoned))
+        def work(job: Job) -> NextSlice | None:
+            return learner.suggest(question.volume, question.annotation, Watch(cancelled=lambda: job.isAbandoned))
 
         self._ask(work, done, failed)
 
     def test(self, done: Callable[[Connection], None], failed: Callable[[Exception], None]) -> None:
         """Ask whether the learner can be used; a question under way goes on. Sends nothing of any patient."""
         learner = self._chosenLearner()
-        self._background.start(lambda task: learner.test_connection(), done, failed)
+        self._background.start(lambda job: learner.test_connection(), done, failed)
 
     def cancel(self) -> None:
         """Give up the question; the listener hears nothing more."""
-        if self._task:
-            self._task.abandon()
-        self._task = None
+        if self._job:
+            self._job.abandon()
+        self._job = None
 
     def close(self) -> None:
         """Give up everything; the local learner's process ends. What is asked later begins anew."""
@@ -114,13 +122,13 @@ class LearnerConnection:
     def _ask(self, work: Callable, done: Callable, failed: Callable[[Exception], None]) -> None:
         def ended(tell: Callable) -> Callable:
             def end(outcome: object) -> None:
-                self._task = None
+                self._job = None
                 tell(outcome)
 
             return end
 
         self.cancel()
-        self._task = self._background.start(work, ended(done), ended(failed))
+        self._job = self._background.start(work, ended(done), ended(failed))
 
     def _chosenLearner(self) -> Learner:
         choice = self._choose()
@@ -130,6 +138,11 @@ class LearnerConnection:
             if before:  # ending a process may take two seconds
                 Thread(target=before.close, name="MetaSegment farewell", daemon=True).start()
         return self._learner
+
+
+def _watchOf(job: Job, onProgress: _OnProgress) -> Watch:
+    """Tells the progress of a job on the GUI thread, and ends it once nobody waits for it."""
+    return Watch(lambda stage, share: job.tell(lambda: onProgress(stage, share)), lambda: job.isAbandoned)
 
 
 def boxOf(labels: np.ndarray) -> Region:

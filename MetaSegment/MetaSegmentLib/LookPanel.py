@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from metasegment.segmentation import Segmentation
 
-from .Plausibility import warningsOf
+from .Plausibility import familiarityInWords, warningsOf
 from .ResultTable import ResultTable
 from .Status import Activity
 from .Workflow import Workflow
@@ -38,9 +39,8 @@ class LookPanel:
         ui, workflow = self._ui, self._workflow
         for button in (ui.acceptButton, ui.discardButton):
             button.enabled = workflow.isPreviewing
-        ui.nextSliceButton.enabled = bool(workflow.session and workflow.session.slices.entries()) and (
-            workflow.activity is not Activity.SEGMENTING
-        )
+        isPossible = workflow.suggestion or (workflow.session and workflow.session.slices.entries())
+        ui.nextSliceButton.enabled = bool(isPossible) and workflow.activity in (Activity.IDLE, Activity.SUGGESTING)
         if workflow.answer is not self._shown:
             self._show(workflow.answer)
 
@@ -57,8 +57,14 @@ class LookPanel:
         lines = [
             _("{structure}: {warning}").format(structure=names[label], warning=text) for label, text in warnings.items()
         ]
-        self._ui.warningLabel.text = "\n".join(lines)
-        self._ui.warningLabel.visible = bool(lines)
+        notes = [note[:1].upper() + note[1:] for note in answer.notes] if answer else []
+        familiarity = answer.familiarity if answer else None
+        self._showLine(self._ui.familiarityLabel, "" if familiarity is None else familiarityInWords(familiarity))
+        self._showLine(self._ui.warningLabel, "\n".join([*lines, *notes]))
+
+    def _showLine(self, label: qt.QLabel, text: str) -> None:
+        label.text = text
+        label.visible = bool(text)
 
     def _onSurfaces(self, checked: bool) -> None:
         if checked and self._workflow.answer and slicer.app.layoutManager():

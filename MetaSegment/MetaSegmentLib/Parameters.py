@@ -28,3 +28,4 @@ class Parameters:
     uncertainty: bool = False
     opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
     fill: Annotated[float, WithinRange(0, 1)] = DEFAULT_FILL
+    task: str = ""  #: what was taught, as TaskText has it

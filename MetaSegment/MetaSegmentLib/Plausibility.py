@@ -26,6 +26,17 @@ def estimateInWords(dice: float) -> str:
     return text.format(dice=dice)
 
 
+def familiarityInWords(familiarity: float) -> str:
+    """How much a volume resembles what the applied task learnt from (0…1), in one sentence."""
+    if familiarity >= _FAIR:
+        text = _("This volume is much like what was taught (familiarity {familiarity:.2f}).")
+    elif familiarity >= _POOR:
+        text = _("This volume is fairly like what was taught (familiarity {familiarity:.2f}).")
+    else:
+        text = _("This volume is unlike what was taught (familiarity {familiarity:.2f}).")
+    return text.format(familiarity=familiarity)
+
+
 def warningOf(structure: StructureResult, labels: np.ndarray) -> str | None:
     """What looks implausible about a structure of the label map (k, j, i), in one sentence; None where all is well."""
     if structure.voxels == 0:

@@ -1,13 +1,19 @@
-"""What is asked of the learner: everything that the worker thread needs, and nothing of the scene."""
+"""What is asked of the learner about annotated slices: all that the worker thread needs, nothing of the scene."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import slicer
+
 from metasegment.annotation import Annotation
-from metasegment.segmentation import Budget
+from metasegment.client import Learner
+from metasegment.seg_nrrd import Color
+from metasegment.segmentation import Budget, Segmentation
 from metasegment.volume import Volume
+from metasegment.watch import Watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,9 +21,23 @@ class Question:
     """`segmentIDs` says which segment each label of the annotation is. Example::
 
     question = session.question(Budget(seconds=12))
+    answer = question.answeredBy(learner, Watch(), preview)         # in a worker thread
     """
 
     volume: Volume
     annotation: Annotation
     segmentIDs: Mapping[int, str]
     budget: Budget
+
+    @property
+    def colors(self) -> Mapping[int, Color]:
+        """By label, the structures' colours."""
+        return self.annotation.colors
+
+    def answeredBy(self, learner: Learner, watch: Watch, preview: Callable[[np.ndarray], None]) -> Segmentation:
+        """Ask; raises what `Learner.segment` does."""
+        return learner.segment(self.volume, self.annotation, self.budget, watch=watch, preview=preview)
+
+    def segmentsIn(self, segmentationNode: slicer.vtkMRMLSegmentationNode) -> Mapping[int, str]:
+        """By label of the answer, the segment that it is for."""
+        return self.segmentIDs

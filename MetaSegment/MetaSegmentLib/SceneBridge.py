@@ -1,11 +1,11 @@
-"""From the MRML scene to what the learner is asked: a volume, and an annotation on its grid.
+"""From the MRML scene to what the learner is asked: a volume, an annotation on its grid, and what is taught.
 
 Reads only; results go back through Preview and Acceptance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,18 @@ from slicer.i18n import tr as _
 
 from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation
 from metasegment.errors import InputError
+from metasegment.task import Task
+from metasegment.terminology import TISSUE, entry_of
 from metasegment.volume import Volume
 
 from .LabelImage import arrayOf
+from .Lesson import Lesson
 from .SegmentPlanes import SegmentPlanes
 from .SegmentRole import structureIDs
 from .SliceEntry import SliceEntry
-from .VolumeGrid import VolumeGrid
+from .TaskSegments import sameName
+from .VolumeGrid import Plane, VolumeGrid
+from .WholeSegments import hasVoxels, mergedLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ class SceneBridge:
         volume = bridge.volume()                                 # both raise InputError with a reason for the user
         bridged = bridge.annotation(annotatedSlices.entries())
         result = client.segment(volume, bridged.annotation)
+        drawn = bridge.annotationFor({segmentID: label}, annotatedSlices.entries())      # None: no slice
 
     Where segments overlap on a slice, the one further down in the segments table has the voxel, as in Slicer's own
     export to a label map. Segments that are locked or left alone are background.
@@ -74,38 +80,89 @@ class SceneBridge:
 
         Raises InputError where there is nothing to learn from, and for what VolumeGrid and SegmentPlanes refuse.
         """
-        grid = VolumeGrid.of(self._volumeNode)
-        planes = SegmentPlanes(grid, self._segmentationNode)
         wanted = structureIDs(self._segmentationNode)
-        used = [entry for entry in entries if entry.isUsed]
-        if not used:
+        drawn = self._drawn(entries, wanted)
+        if not drawn:
             raise InputError(_("No slice is finished yet: draw every structure on a slice, then mark it as done."))
-        masks = [planes.masks(entry.plane, wanted) for entry in used]
-        present = [segmentID for segmentID in wanted if any(segmentID in onSlice for onSlice in masks)]
+        present = [segmentID for segmentID in wanted if any(segmentID in masks for masks in drawn.values())]
         if not present:
             raise InputError(_("No structure is drawn on the finished slices: draw it on at least one of them."))
         if len(present) >= BACKGROUND:
             raise InputError(_("At most 254 structures can be segmented together: lock some of the segments."))
         labelOf = {segmentID: label for label, segmentID in enumerate(present, start=1)}
-        labels = np.zeros(grid.shape, np.uint8)
-        for entry, onSlice in zip(used, masks, strict=True):
-            target = np.moveaxis(labels, entry.axis, 0)[entry.index]
-            target[:] = BACKGROUND
-            for segmentID, mask in onSlice.items():
-                target[mask] = labelOf[segmentID]
-        return self._bridged(labels, grid, used, labelOf, wanted)
+        names = {key: self._segment(key).GetName() for key in wanted}
+        unused = tuple(name for key, name in names.items() if key not in labelOf)
+        return BridgedAnnotation(
+            self._annotation(drawn, labelOf), {label: key for key, label in labelOf.items()}, unused
+        )
 
-    def _bridged(
-        self, labels: np.ndarray, grid: VolumeGrid, used: list[SliceEntry], labelOf: dict[str, int], wanted: list[str]
-    ) -> BridgedAnnotation:
-        segments = {key: self._segmentationNode.GetSegmentation().GetSegment(key) for key in wanted}
-        annotation = Annotation(
+    def annotationFor(self, labelOf: Mapping[str, int], entries: Iterable[SliceEntry]) -> Annotation | None:
+        """The slices that may be used, with given labels of segments; all other segments are background.
+
+        None where there is no such slice. Raises InputError for what VolumeGrid and SegmentPlanes refuse.
+        """
+        drawn = self._drawn(entries, labelOf)
+        return self._annotation(drawn, labelOf) if drawn else None
+
+    def lesson(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> Lesson:
+        """Whole segments as they are, without those that are empty; a task of the same structures grows by them.
+
+        Raises InputError where nothing is drawn, and where names do not tell the segments apart.
+        """
+        named = self._byName()
+        known = {sameName(name): label for label, name in task.names.items()} if task else {}
+        earlier = task if set(named) == set(known) else None
+        labelOf = {key: known[name] if earlier else n for n, (name, key) in enumerate(named.items(), start=1)}
+        labels, start = mergedLabels(VolumeGrid.of(self._volumeNode), self._segmentationNode, labelOf)
+        segments = {label: self._segment(key) for key, label in labelOf.items()}
+        return Lesson(
+            volume=volume,
+            labels=labels,
+            start=start,
+            names=earlier.names if earlier else {label: s.GetName().strip() for label, s in segments.items()},
+            colors={label: tuple(segment.GetColor()) for label, segment in segments.items()},
+            terminologies=_chosen({label: segment.GetTerminology() for label, segment in segments.items()}),
+            drawn=tuple(entry.plane for entry in entries),
+            earlier=earlier,
+        )
+
+    def _byName(self) -> dict[str, str]:
+        """The IDs of the structures that have voxels, by name as it is compared."""
+        keys = [key for key in structureIDs(self._segmentationNode) if hasVoxels(self._segmentationNode, key)]
+        named = {sameName(self._segment(key).GetName()): key for key in keys}
+        if len(named) < len(keys) or "" in named:
+            raise InputError(_("Give each segment a name of its own: structures are found again by their names."))
+        if len(named) >= BACKGROUND:
+            raise InputError(_("At most 254 structures can be taught together: leave some of the segments alone."))
+        return named
+
+    def _drawn(self, entries: Iterable[SliceEntry], segmentIDs: Collection[str]) -> dict[Plane, dict[str, np.ndarray]]:
+        """What of the segments is on each slice that may be used."""
+        planes = SegmentPlanes(VolumeGrid.of(self._volumeNode), self._segmentationNode)
+        return {entry.plane: planes.masks(entry.plane, segmentIDs) for entry in entries if entry.isUsed}
+
+    def _annotation(self, drawn: Mapping[Plane, Mapping[str, np.ndarray]], labelOf: Mapping[str, int]) -> Annotation:
+        grid = VolumeGrid.of(self._volumeNode)
+        labels = np.zeros(grid.shape, np.uint8)
+        for (axis, index), masks in drawn.items():
+            target = np.moveaxis(labels, axis, 0)[index]
+            target[:] = BACKGROUND
+            for segmentID, mask in masks.items():
+                target[mask] = labelOf[segmentID]
+        used = {label: self._segment(key) for key, label in labelOf.items() if any(key in on for on in drawn.values())}
+        return Annotation(
             labels=labels,
             geometry=grid.geometry,
-            slices=tuple(AnnotatedSlice(*entry.plane) for entry in sorted(used, key=lambda entry: entry.plane)),
-            structures=tuple(labelOf.values()),
-            names={label: segments[key].GetName() for key, label in labelOf.items()},
-            colors={label: tuple(segments[key].GetColor()) for key, label in labelOf.items()},
+            slices=tuple(AnnotatedSlice(*plane) for plane in sorted(drawn)),
+            structures=tuple(sorted(used)),
+            names={label: segment.GetName() for label, segment in used.items()},
+            colors={label: tuple(segment.GetColor()) for label, segment in used.items()},
         )
-        unused = tuple(segment.GetName() for key, segment in segments.items() if key not in labelOf)
-        return BridgedAnnotation(annotation, {label: key for key, label in labelOf.items()}, unused)
+
+    def _segment(self, segmentID: str) -> slicer.vtkSegment:
+        return self._segmentationNode.GetSegmentation().GetSegment(segmentID)
+
+
+def _chosen(terminologies: Mapping[int, str]) -> dict[int, str]:
+    """Those that are not what Slicer gives every new segment."""
+    return {label: entry for label, entry in terminologies.items() if entry not in ("", entry_of(TISSUE))}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import qt
 from slicer.i18n import tr as _
 
-from .Status import Status
+from .Status import Activity, Status
 from .Workflow import Workflow
 
 
@@ -55,6 +55,8 @@ class SegmentPanel:
             return workflow.refusal
         if workflow.session is None:
             return _("Select a volume and a segmentation first.")
+        if workflow.activity is Activity.TEACHING:
+            return _("The learner is being taught: wait until it is done, or cancel that.")
         if not workflow.session.slices.entries():
             return _("Draw a structure on a slice first: add a segment, then paint it completely on one slice.")
         return ""

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from metasegment.segmentation import Budget
+from metasegment.segmentation import Budget, Region
+from metasegment.task import Task
 from metasegment.volume import Volume
 
 from .Acceptance import Acceptance, Accepted
 from .AnnotatedSlices import AnnotatedSlices
+from .Application import Application
+from .Lesson import Lesson
 from .NextSliceView import NextSliceView
 from .Preview import Preview
 from .Question import Question
 from .SceneBridge import SceneBridge
 from .SegmentRole import segmentsOf
 from .SequenceFrame import frameOf
+from .TaskSegments import taskSegments
 
 
 class Session(VTKObservationMixin):
@@ -29,7 +34,7 @@ class Session(VTKObservationMixin):
 
         session = Session(volumeNode, segmentationNode, onSlices=updateTable, onMoved=startAnew)
         question = session.question(Budget())
-        session.preview.show(answer.labels, answer.map.region, question.segmentIDs)
+        session.show(question, answer.labels, answer.map.region)
         session.accept(editorNode, saveStateForUndo)
         session.release()
 
@@ -70,14 +75,30 @@ class Session(VTKObservationMixin):
         self.preview.remove()
 
     def question(self, budget: Budget) -> Question:
-        """What the finished slices ask. Raises InputError with a reason for the user.
-
-        The same volume is the same object as long as its voxels are: the learner then need not be sent it again.
-        """
-        if self._volume is None:
-            self._volume = self._bridge.volume()
+        """What the finished slices ask. Raises InputError with a reason for the user."""
         bridged = self._bridge.annotation(self.slices.entries())
-        return Question(self._volume, bridged.annotation, bridged.segmentIDs, budget)
+        return Question(self._volumeNow(), bridged.annotation, bridged.segmentIDs, budget)
+
+    def application(self, task: Task, budget: Budget) -> Application:
+        """What a task and the finished slices, if there are any, ask. Raises InputError with a reason for the user."""
+        labelOf = {segmentID: label for label, segmentID in taskSegments(task, self.segmentationNode).items()}
+        annotation = self._bridge.annotationFor(labelOf, self.slices.entries())
+        return Application(task, self._volumeNow(), annotation, budget)
+
+    def lesson(self, task: Task | None) -> Lesson:
+        """What the segments teach; the task grows by it if it is one of the same structures.
+
+        Raises InputError with a reason for the user.
+        """
+        return self._bridge.lesson(self._volumeNow(), self.slices.entries(), task)
+
+    def show(self, question: Question | Application, labels: np.ndarray, region: Region) -> None:
+        """Preview an answer, labels uint8 (k, j, i) of the whole volume that are 0 outside `region`; raises InputError.
+
+        Without surfaces, which take seconds: they are for the answer that stays.
+        """
+        self.preview.show3D(False)
+        self.preview.show(labels, region, question.segmentsIn(self.segmentationNode))
 
     def accept(self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object]) -> Accepted:
         """Write the preview into the segments, as one step of undo, and take it away; raises InputError."""
@@ -85,6 +106,12 @@ class Session(VTKObservationMixin):
             accepted = Acceptance(editorNode, saveStateForUndo).accept(self.preview.node)
         self.preview.remove()
         return accepted
+
+    def _volumeNow(self) -> Volume:
+        """The same object as long as the voxels are the same: the learner then need not be sent them again."""
+        if self._volume is None:
+            self._volume = self._bridge.volume()
+        return self._volume
 
     def _onSegmentModified(self, caller: object, event: str) -> None:
         if self._namesNow() != self._names:

@@ -18,6 +18,7 @@ class Activity(Enum):
     IDLE = auto()
     SEGMENTING = auto()
     SUGGESTING = auto()
+    TEACHING = auto()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from .SegmentationOf import belongsTo, segmentationOf
 from .SegmentPanel import SegmentPanel
 from .Shortcuts import Shortcuts
 from .SlicesPanel import SlicesPanel
+from .TaskKeeping import TaskKeeping
+from .TaskPanel import TaskPanel
 from .UserSettings import UserSettings
 from .ViewWatch import ViewWatch
 from .VolumeGrid import Plane
@@ -59,12 +61,16 @@ class Widget(VTKObservationMixin):
         self.settings = UserSettings()
         self._background = Background()
         self.connection = LearnerConnection(self.settings.choice, background=self._background)
+        consent = Consent(self.settings)
         self.workflow = Workflow(
             self.connection,
-            mayUpload=Consent(self.settings).ask,
+            mayUpload=consent.ask,
             onChanged=self._update,
             onJumped=self._onJumped,
             later=lambda do: qt.QTimer.singleShot(0, do),
+        )
+        self.tasks = TaskKeeping(
+            self.workflow, self.connection, mayUpload=consent.ask, mayReplace=slicer.util.confirmOkCancelDisplay
         )
         self._watch = ViewWatch(slicer.mrmlScene, self._onViewsChanged)
         self.slices = SlicesPanel(ui, self.workflow, self._watch)
@@ -75,6 +81,7 @@ class Widget(VTKObservationMixin):
             self.slices,
             SegmentPanel(ui, self.workflow),
             self.look,
+            TaskPanel(ui, self.workflow, self.tasks),
             KeepPanel(ui, self.workflow),
         ]
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
@@ -163,6 +170,7 @@ class Widget(VTKObservationMixin):
         parameters, self._parameters = self._parameters, None
         self.removeObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
         parameters.disconnectGui(self._guiTag)
+        self.tasks.setParameters(None)
         self.workflow.setParameters(None)
         self.ui.segmentEditor.setSegmentationNode(None)
         self.ui.segmentEditor.setSourceVolumeNode(None)
@@ -183,6 +191,7 @@ class Widget(VTKObservationMixin):
         before = self.workflow.session
         self.ui.segmentEditor.setSegmentationNode(parameters.segmentation)
         self.ui.segmentEditor.setSourceVolumeNode(parameters.volume)
+        self.tasks.setParameters(parameters)
         self.workflow.setParameters(parameters)
         if self.workflow.session is not before:
             self.slices.onSession()

@@ -13,7 +13,9 @@ from metasegment.client import LearnerError
 from metasegment.errors import InputError
 from metasegment.seg_nrrd import Color
 from metasegment.segmentation import Budget, NextSlice, Region, Segmentation
+from metasegment.task import Task
 
+from .Application import Application
 from .LearnerConnection import LearnerConnection
 from .Look import applyLook
 from .Parameters import Parameters
@@ -29,7 +31,7 @@ class Workflow:
 
         workflow = Workflow(connection, consent.ask, panel.update, panel.show, lambda do: qt.QTimer.singleShot(0, do))
         workflow.setParameters(parameters)              # again whenever they changed; None: the scene is closing
-        workflow.segment(); workflow.cancel()
+        workflow.segment(); workflow.apply(task); workflow.cancel()
         workflow.accept(editorNode, saveStateForUndo); workflow.discard()
 
     `mayUpload` is asked before each question whether images may be sent. `onChanged` is called when anything that the
@@ -52,8 +54,8 @@ class Workflow:
         self._later = later
         self._parameters: Parameters | None = None
         self._used: set[Plane] = set()  # finished slices
-        self._asked: set[Plane] = set()  # those of them that the learner was asked about
-        self._question: Question | None = None
+        self._asked: set[Plane] = set()  # of which the learner was asked about these
+        self._question: Question | Application | None = None
         self.session: Session | None = None
         self.refusal = ""  #: why the chosen nodes cannot be used
         self.answer: Segmentation | None = None
@@ -74,11 +76,13 @@ class Workflow:
     @property
     def colors(self) -> Mapping[int, Color]:
         """By label of the answer, the structures' colours."""
-        return self._question.annotation.colors if self._question else {}
+        return self._question.colors if self._question else {}
 
     def setParameters(self, parameters: Parameters | None) -> None:
         """Work on the nodes that the parameters name; what was under way on other nodes ends."""
         self._parameters = parameters
+        if parameters is None:
+            self._giveUp()
         nodes = (parameters.volume, parameters.segmentation) if parameters else (None, None)
         now = (self.session.volumeNode, self.session.segmentationNode) if self.session else (None, None)
         if nodes != now or self.refusal:
@@ -88,14 +92,18 @@ class Workflow:
 
     def segment(self) -> None:
         """Ask for the whole volume; slices being drawn on count as finished."""
+        self.apply(None)
+
+    def apply(self, task: Task | None) -> None:
+        """As `segment`, with what a task knows; then no slice is needed."""
         if self.session:
             self.session.slices.finishDrawing()
-        self._ask()
+        self._ask(task)
 
     def cancel(self) -> None:
         """Give up what is under way; a first answer that is shown stays."""
         if self.isBusy:
-            self._stop()
+            self._giveUp()
             self.say(_("Cancelled."))
 
     def accept(self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object]) -> None:
@@ -106,7 +114,7 @@ class Workflow:
         try:
             accepted = self.session.accept(editorNode, saveStateForUndo)
         except InputError as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         self.answer = None
         self.say(accepted.sentence)
@@ -121,7 +129,7 @@ class Workflow:
 
     def nextSlice(self) -> None:
         """Show the slice most worth annotating, and say why."""
-        if self.session is None or self.activity is Activity.SEGMENTING:
+        if self.session is None or self.activity in (Activity.SEGMENTING, Activity.TEACHING):
             return
         if self.suggestion:
             self._goTo(self.suggestion)
@@ -130,10 +138,9 @@ class Workflow:
             question = self.session.question(self._budget())
             if self._mayUpload():
                 self._connection.suggest(question, self._onSuggestion, self.onFailure)
-                self.activity = Activity.SUGGESTING
-                self.say(_("Looking for the slice most worth annotating…"))
+                self.enter(Activity.SUGGESTING, _("Looking for the slice most worth annotating…"))
         except (InputError, LearnerError) as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def goTo(self, plane: Plane) -> None:
         """Show a plane in the slice views."""
@@ -153,9 +160,19 @@ class Workflow:
         if self._parameters and self.session:
             applyLook(self.session.preview, self._parameters, self.answer)
 
+    def enter(self, activity: Activity, text: str) -> None:
+        """Say what is under way from now on. While the learner is taught, nothing else is asked of it."""
+        self.activity = activity
+        self.say(text)
+
     def say(self, text: str, isWarning: bool = False, share: float = 0.0) -> None:
         """Show a sentence, and the share (0…1) of what is under way that is done."""
         self.status = Status(text, isWarning, share)
+        self._onChanged()
+
+    def refuse(self, error: Exception) -> None:
+        """Show why something cannot be done."""
+        self.status = failureOf(error)
         self._onChanged()
 
     # what the learner says
@@ -173,12 +190,12 @@ class Workflow:
         self.suggestion = answer.next_slice
         self._show(answer.labels, answer.map.region)
         seconds = sum(answer.seconds.values())
-        text = _("Done in {seconds:.1f} s on {device}. Check it, then accept it, or correct a slice and segment again.")
-        self.say(" ".join([text.format(seconds=seconds, device=answer.device), *answer.notes]))
+        text = _("Done in {seconds:.1f} s on {device}. Check it, then accept it, or correct a slice and try again.")
+        self.say(text.format(seconds=seconds, device=answer.device))
 
     def onFailure(self, error: Exception) -> None:
         self.activity = Activity.IDLE
-        self._refuse(error)
+        self.refuse(error)
 
     # machinery
 
@@ -201,7 +218,7 @@ class Workflow:
 
     def _onMoved(self) -> None:
         """The volume is another one now: what is known of it no longer holds."""
-        wasShown = self.isPreviewing or self.isBusy
+        wasShown = self.isPreviewing or self.activity not in (Activity.IDLE, Activity.TEACHING)
         if self.session:
             self._begin(self.session.volumeNode, self.session.segmentationNode)
         if wasShown:
@@ -219,29 +236,35 @@ class Workflow:
 
     def _askWhatIsNew(self) -> None:
         if self._used - self._asked:
-            self._ask()
+            shown = self._question if self.isPreviewing else None
+            self._ask(shown.task if isinstance(shown, Application) else None)
 
     def _usedNow(self) -> set[Plane]:
         return {entry.plane for entry in self.session.slices.entries() if entry.isUsed} if self.session else set()
 
-    def _ask(self) -> None:
-        if self.session is None:
+    def _ask(self, task: Task | None) -> None:
+        session, budget = self.session, self._budget()
+        if session is None or self.activity is Activity.TEACHING:
             return
         self._asked = set(self._used)
         try:
-            question = self.session.question(self._budget())
+            question = session.application(task, budget) if task else session.question(budget)
             if not self._mayUpload():
                 self.say(_("Nothing was sent."))
                 return
             self._connection.segment(question, self)
         except (InputError, LearnerError) as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         self._question = question
-        self.activity = Activity.SEGMENTING
-        self.say(_("Asking the learner…"))
+        self.enter(Activity.SEGMENTING, _("Asking the learner…"))
 
     def _stop(self) -> None:
+        """Give up what was asked about this volume; what is being taught is for others."""
+        if self.activity is not Activity.TEACHING:
+            self._giveUp()
+
+    def _giveUp(self) -> None:
         self._connection.cancel()
         self.activity = Activity.IDLE
 
@@ -249,15 +272,9 @@ class Workflow:
         return replace(Budget(), seconds=self._parameters.seconds) if self._parameters else Budget()
 
     def _show(self, labels: np.ndarray, region: Region) -> None:
-        session, question = self.session, self._question
-
-        def show() -> None:
-            if session and question:
-                session.preview.show3D(False)  # surfaces take seconds: only of the answer that stays
-                session.preview.show(labels, region, question.segmentIDs)
-                self.applyLook()
-
-        self._guarded(show)
+        if (session := self.session) and (question := self._question):
+            self._guarded(lambda: session.show(question, labels, region))
+            self._guarded(self.applyLook)
         self._onChanged()
 
     def _onSuggestion(self, found: NextSlice | None) -> None:
@@ -276,8 +293,4 @@ class Workflow:
         try:
             action()
         except InputError as error:
-            self._refuse(error)
-
-    def _refuse(self, error: Exception) -> None:
-        self.status = failureOf(error)
-        self._onChanged()
+            self.refuse(error)

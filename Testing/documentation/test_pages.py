@@ -75,7 +75,6 @@ def followed(
     commands = [words for language, text in blocks_of(request.param) if language == "sh" for words in lines_of(text)]
     with pytest.MonkeyPatch.context() as patch, short_lessons(), redirect_stdout(StringIO()) as out:
         patch.chdir(folder)
-        patch.setenv("OMP_WAIT_POLICY", "passive")  # a cohort's workers: spinning threads eat the cores they wait for
         for words in commands:
             run(words)
     return Followed(request.param, folder, out.getvalue())

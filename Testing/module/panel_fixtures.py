@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-__all__ = ["Panel", "a_body", "a_panel", "a_panel_that_segments", "a_panel_with_strokes", "a_shared_learner"]
+__all__ = [
+    "Panel",
+    "a_body",
+    "a_panel",
+    "a_panel_that_segments",
+    "a_panel_with_strokes",
+    "a_shared_learner",
+    "a_task",
+    "another_body",
+]
 
 MODULE = Path(__file__).resolve().parents[2] / "MetaSegment" / "MetaSegment.py"
 _SHAPE = (28, 48, 52)  # k, j, i: small enough for a second's answer on a processor
@@ -79,9 +88,17 @@ class Panel:
         """States of the listed axial slices, by index."""
         return {entry.index: entry.state.value for entry in self.session.slices.entries() if entry.axis == 0}
 
-    def wait(self) -> None:
+    def accept_whole(self, segment: str, truth: np.ndarray) -> None:
+        """Make a segment what `truth` (bool k, j, i) is, as accepting an answer does: no stroke."""
+        import slicer
+
+        node, volume = self.session.segmentationNode, self.session.volumeNode
+        with self.session.slices.paused():
+            slicer.util.updateSegmentBinaryLabelmapFromArray(truth.astype(np.uint8), node, segment, volume)
+
+    def wait(self, seconds: float = _WAIT) -> None:
         """Until the learner has answered or failed."""
-        self.host.wait_until(lambda: not self.workflow.isBusy, _WAIT)
+        self.host.wait_until(lambda: not self.workflow.isBusy, seconds)
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
@@ -97,6 +114,27 @@ def a_body() -> SimpleNamespace:
     truth = away <= 1
     noise = np.random.default_rng(5).normal(0, 15, _SHAPE)
     return SimpleNamespace(voxels=(40 + 110 * truth + noise).astype(np.int16), truth=truth, middle=_CENTRE[0])
+
+
+@pytest.fixture(scope="session")
+def another_body(a_body: SimpleNamespace) -> SimpleNamespace:
+    """The next patient: the organ lies elsewhere."""
+    move = (2, 3, -4)
+    moved = {name: np.roll(getattr(a_body, name), move, axis=(0, 1, 2)) for name in ("voxels", "truth")}
+    return SimpleNamespace(**moved, middle=a_body.middle + move[0])
+
+
+@pytest.fixture(scope="session")
+def a_task(a_body: SimpleNamespace, a_shared_learner: Any) -> Any:
+    """What the body teaches: its organ, called "liver"."""
+    from metasegment.annotation import completed, empty_annotation
+    from metasegment.volume import Geometry, Volume
+
+    identity = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    geometry = Geometry(_SHAPE[::-1], _SPACING, (0.0, 0.0, 0.0), identity)
+    known = replace(empty_annotation(geometry), names={7: "liver"}, colors={7: (0.25, 0.5, 0.75)})
+    annotation = completed(known, np.where(a_body.truth, 7, 0).astype(np.uint8))
+    return a_shared_learner.teach(Volume(a_body.voxels, geometry), annotation)
 
 
 @pytest.fixture
@@ -141,6 +179,7 @@ class _Lent:
 
     def __init__(self, learner: Any) -> None:
         self.segment, self.suggest = learner.segment, learner.suggest
+        self.teach, self.apply = learner.teach, learner.apply
         self.test_connection = learner.test_connection
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from types import ModuleType
 
@@ -91,6 +93,31 @@ def test_a_learner_that_cannot_start_is_explained(a_panel_with_strokes, monkeypa
     panel.wait()
     assert "could not be started" in panel.ui.statusLabel.text
     assert panel.ui.segmentButton.enabled
+
+
+@pytest.mark.parametrize("stage", ["Sending the volume", "Adapting"])
+def test_a_learner_that_is_killed_in_the_middle_costs_no_more_than_a_pause(
+    a_panel_that_segments, a_shared_learner, stage
+):
+    import slicer
+
+    panel, killed = a_panel_that_segments, []
+
+    def kill(text: str, share: float, tell=panel.workflow.onProgress) -> None:
+        tell(text, share)
+        if panel.ui.statusLabel.text == stage and not killed:
+            killed.append(a_shared_learner._child.pid)
+            os.kill(killed[0], getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    slicer.util.arrayFromVolume(panel.session.volumeNode)[0, 0, 0] += 1  # a volume that the learner does not have
+    panel.workflow.onProgress = kill
+    panel.ui.segmentButton.click()
+    panel.wait()
+    assert killed
+    assert panel.ui.statusLabel.text.startswith("Done")
+    assert panel.session.preview.node is not None
+    assert "tarting the learner again" in panel.ui.logText.toPlainText()
+    assert a_shared_learner._child.pid != killed[0]
 
 
 def test_closing_slicer_while_the_learner_starts_leaves_no_process(a_panel_with_strokes):

@@ -72,3 +72,29 @@ def test_texts_stand_out_in_light_and_dark(a_panel_with_strokes, dark):
     host.use_dark(False)
     assert np.percentile(panel, 99.9) - np.percentile(panel, 0.1) > 150
     assert (panel.mean() > 128) is not dark
+
+
+@pytest.mark.parametrize(("width", "height", "panel_width"), [(1366, 768, 470), (3840, 2160, 700)])
+def test_no_control_is_cut_off_whatever_the_panel_says(a_panel_with_strokes, width, height, panel_width):
+    import qt
+    import slicer
+
+    panel = a_panel_with_strokes
+    ui, host = panel.ui, panel.host
+    ui.learnerSection.collapsed = False
+    ui.remoteWidget.visible = True
+    for label in (each for each in vars(ui).values() if isinstance(each, qt.QLabel) and each.wordWrap):
+        label.text = "A sentence for the user that is as long as the longest of them, and says what to do. " * 3
+        label.visible = True
+    host.layout_manager.viewport().hide()  # so that nothing is rendered
+    host.show(width, height, panel_width)
+    host.process_events()
+    room = slicer.util.findChild(host.window, "ModulePanel").viewport()
+    kinds = (qt.QAbstractButton, qt.QLabel, qt.QComboBox, qt.QLineEdit, qt.QTableWidget)
+    shown = {name: each for name, each in vars(ui).items() if isinstance(each, kinds) and each.isVisible()}
+    assert {"teachButton", "applyButton", "exportButton", "warningLabel", "addressEdit"} <= set(shown)
+    for name, widget in shown.items():
+        left = widget.mapTo(room, qt.QPoint(0, 0)).x()
+        assert left >= 0, name
+        assert left + widget.width <= room.width, name
+        assert widget.width >= min(widget.minimumSizeHint().width(), room.width), name
