@@ -17,6 +17,7 @@ from metasegment.volume import Volume
 from metasegment.watch import Watch
 
 from .VolumeGrid import Plane
+from .WholeSegments import WholeSegments
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +27,12 @@ class Lesson:
         lesson = session.lesson(earlier=None)
         task = lesson.taughtTo(learner, Watch())              # in a worker thread
 
-    `labels` (k, j, i) start at the voxel `start` of the volume's grid; what they do not cover is 0: background, as
-    their own 0 is. `names`, `colors` and `terminologies` (those that the user chose) are by label. `drawn` are
-    the planes that the user drew on.
+    What `whole` does not cover is background. `names`, `colors` and `terminologies` (those that the user chose) are by
+    label. `drawn` are the planes that the user drew on.
     """
 
     volume: Volume
-    labels: np.ndarray
-    start: tuple[int, int, int]
+    whole: WholeSegments
     names: Mapping[int, str]
     colors: Mapping[int, Color]
     terminologies: Mapping[int, str]
@@ -65,12 +64,13 @@ class Lesson:
         """The labels (k, j, i) of the whole volume."""
         shape = self.volume.geometry.shape
         labels = np.zeros(shape, np.uint8)
-        first = np.maximum(0, self.start)
-        last = np.minimum(shape, np.add(self.start, self.labels.shape))
+        merged, start = self.whole.merged()
+        first = np.maximum(0, start)
+        last = np.minimum(shape, np.add(start, merged.shape))
         if (first < last).all():
             target = tuple(slice(f, e) for f, e in zip(first, last, strict=True))
-            source = tuple(slice(f - s, e - s) for f, e, s in zip(first, last, self.start, strict=True))
-            labels[target] = self.labels[source]
+            source = tuple(slice(f - s, e - s) for f, e, s in zip(first, last, start, strict=True))
+            labels[target] = merged[source]
         return labels
 
 

@@ -25,7 +25,7 @@ from .SegmentRole import structureIDs
 from .SliceEntry import SliceEntry
 from .TaskSegments import sameName
 from .VolumeGrid import Plane, VolumeGrid
-from .WholeSegments import hasVoxels, mergedLabels
+from .WholeSegments import hasVoxels, wholeSegments
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +113,11 @@ class SceneBridge:
         known = {sameName(name): label for label, name in task.names.items()} if task else {}
         earlier = task if set(named) == set(known) else None
         labelOf = {key: known[name] if earlier else n for n, (name, key) in enumerate(named.items(), start=1)}
-        labels, start = mergedLabels(VolumeGrid.of(self._volumeNode), self._segmentationNode, labelOf)
+        whole = wholeSegments(VolumeGrid.of(self._volumeNode), self._segmentationNode, labelOf)
         segments = {label: self._segment(key) for key, label in labelOf.items()}
         return Lesson(
             volume=volume,
-            labels=labels,
-            start=start,
+            whole=whole,
             names=earlier.names if earlier else {label: s.GetName().strip() for label, s in segments.items()},
             colors={label: tuple(segment.GetColor()) for label, segment in segments.items()},
             terminologies=_chosen({label: segment.GetTerminology() for label, segment in segments.items()}),
