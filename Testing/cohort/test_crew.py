@@ -56,13 +56,15 @@ class Mortal:
             os._exit(1)
 
 
-def test_the_work_of_a_worker_that_dies_is_tried_once_more_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_the_work_of_a_worker_that_dies_is_tried_once_more_and_the_rest_goes_on_in_order(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed: pip install 'metasegment[cluster]'")
     journal = tmp_path / "journal"
     journal.touch()
-    work = ["one", "risky", "two", "deadly", "three", "four"]
+    work = [("one",), ("risky", "two", "deadly", "three"), ("four",), ("five",)]
     with ray_cluster("a test", show_output=False):
         ended = dict(shared_out(Mortal, journal, TWO, work, lambda: False))
-    assert ended == {item: item != "deadly" for item in work}
-    times = Counter(journal.read_text().splitlines())
-    assert times == {item: 2 if item in ("risky", "deadly") else 1 for item in work}
+    items = [item for run in work for item in run]
+    assert ended == {item: item != "deadly" for item in items}
+    begun = journal.read_text().splitlines()
+    assert Counter(begun) == {item: 2 if item in ("risky", "deadly") else 1 for item in items}
+    assert [item for item in begun if item in work[1]] == ["risky", "risky", "two", "deadly", "deadly", "three"]

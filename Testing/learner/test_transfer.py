@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -23,6 +23,8 @@ from metasegment.segmenter.teach import MOST_LESSONS
 from metasegment.strategies import Query, Support
 from metasegment.task import LARGEST, Task, from_bytes, to_bytes
 from metasegment.transfer.context import Context, standardised
+from metasegment.transfer.delineator import FEATURES, Delineator
+from metasegment.transfer.perceptron import Perceptron
 from metasegment.transfer.views import random_view
 from metasegment.volume import Volume
 from metasegment.watch import Watch
@@ -125,17 +127,45 @@ def test_an_unlike_volume_is_said_to_be_unlike(
     assert [s.label for s in lost.structures] == [1, 2]
 
 
-def test_slices_say_where_to_look(
-    segmenter: Segmenter, task: Task, scan_of: Scan, organs_at: Callable[..., np.ndarray], draw: Draw, dice: Dice
+@dataclass(frozen=True)
+class Twins:
+    """A volume with two livers: one where the liver was taught, and the one that is meant (bool, same grid)."""
+
+    volume: Volume
+    taught: np.ndarray
+    meant: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def twins(scan_of: Scan, organs_at: Callable[..., np.ndarray]) -> Twins:
+    taught, meant = (organs_at((0, moved, 0), shape=(44, 110, 60)) for moved in (0, 50))
+    return Twins(scan_of(np.maximum(taught, meant), spacing=(0.9, 0.9, 1.5)), taught == 1, meant == 1)
+
+
+def test_slices_say_where_to_look(segmenter: Segmenter, task: Task, twins: Twins, draw: Draw, dice: Dice) -> None:
+    annotation = annotation_from_labels(draw(twins.meant.astype(np.uint8), (0, 20)), twins.volume.geometry)
+    found = segmenter.apply(task, twins.volume, annotation, NO_TIME)
+    assert dice(found.labels == 1, twins.meant) > 0.8
+
+
+def test_an_earlier_frame_says_where_to_look_unless_slices_do(
+    segmenter: Segmenter, task: Task, twins: Twins, draw: Draw, dice: Dice
 ) -> None:
-    """A twin of the liver lies where the liver was taught: only the slice tells which of the two is meant."""
-    truth = organs_at((0, 0, 0), shape=(44, 110, 60))
-    twin = organs_at((0, 50, 0), shape=(44, 110, 60))
-    volume = scan_of(np.maximum(truth, twin), spacing=(0.9, 0.9, 1.5))
-    meant = np.where(twin == 1, 1, 0).astype(np.uint8)
-    annotation = annotation_from_labels(draw(meant, (0, 20)), volume.geometry)
-    found = segmenter.apply(task, volume, annotation, NO_TIME)
-    assert dice(found.labels == 1, meant == 1) > 0.8
+    earlier = np.roll(twins.meant, 2, axis=1).astype(np.uint8)  # it has moved a little since
+    found = segmenter.apply(task, twins.volume, None, NO_TIME, earlier=earlier)
+    assert dice(found.labels == 1, twins.meant) > 0.75
+    annotation = annotation_from_labels(draw(twins.taught.astype(np.uint8), (0, 20)), twins.volume.geometry)
+    drawn = segmenter.apply(task, twins.volume, annotation, NO_TIME, earlier=earlier)
+    assert dice(drawn.labels == 1, twins.taught) > 0.8
+
+
+def test_an_earlier_frame_with_nothing_changes_nothing_and_one_of_another_grid_is_refused(
+    segmenter: Segmenter, task: Task, second_patient: Volume, found: Segmentation
+) -> None:
+    nothing = np.zeros(second_patient.array.shape, np.uint8)
+    assert np.array_equal(segmenter.apply(task, second_patient, earlier=nothing).labels, found.labels)
+    with pytest.raises(InputError, match="labels have shape"):
+        segmenter.apply(task, second_patient, earlier=np.ones((2, 3, 4), np.uint8))
 
 
 @pytest.fixture
@@ -261,6 +291,21 @@ def test_context_is_the_image_at_and_around_a_cell() -> None:
     assert torch.equal(near, image[1:4, 2:5, 3:6])
     corner = Context(image, (1,)).of(torch.tensor([0]))[0].reshape(3, 3, 3)
     assert torch.equal(corner[0, 0], torch.tensor([0.0, 0.0, 1.0]))
+
+
+def test_what_is_looked_for_ever_further_on_is_not_looked_for_outside_the_volume() -> None:
+    """A perceptron that sees the structure ahead along k wherever it looks."""
+    ahead = torch.zeros(1, FEATURES)
+    ahead[0, FEATURES - 9] = 1
+    one, zero = torch.ones(1, 1), torch.zeros(1)
+    layers = {"weight0": ahead, "bias0": zero, "weight1": one, "bias1": zero, "weight2": 50 * one, "bias2": zero - 20}
+    perceptron = Perceptron({"mean": torch.zeros(FEATURES), "deviation": torch.ones(FEATURES), **layers})
+    image = torch.randn(30, 20, 20, generator=Generator().manual_seed(0))
+    grid, found = Delineator(perceptron, (6.0, 6.0, 6.0), 100.0).probability(
+        image, (1.0, 1.0, 1.0), (28.0, 10.0, 10.0), Watch()
+    )
+    assert bool((found > 0.5).any())
+    assert 28 < (grid.box.start[0] + grid.box.stop[0]) / 2 <= 31
 
 
 def test_standardising_ignores_metal_gain_and_offset() -> None:

@@ -5,9 +5,9 @@ A worker that dies comes back, and its study is tried once more: Ray sees to bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeVar
 
 from ..errors import Cancelled, InputError
@@ -51,11 +51,12 @@ def crew_for(resources: Mapping[str, float], device: str, workers: int | None) -
 
 
 def shared_out(
-    worker: type, job: Any, crew: Crew, work: Iterable[_T], cancelled: Callable[[], bool]
+    worker: type, job: Any, crew: Crew, work: Iterable[Sequence[_T]], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[_T, bool]]:
     """Has `worker(job).apply(item)` done for each item, and yields it, once done, with whether it ended well.
 
-    It did not where its worker died each time. Ray must be connected; raises Cancelled once the user wants to stop.
+    `work` are runs of items, none empty: an item begins when the one before it in its run has been dealt with. It did
+    not end well where its worker died each time. Ray must be connected; raises Cancelled once the user wants to stop.
     """
     import ray
 
@@ -68,21 +69,21 @@ def shared_out(
     )
     shared = ray.put(job)  # held to the end: a worker that comes back asks for it again
     idle = [kind.remote(shared) for _ in range(crew.workers)]
-    busy: dict[Any, tuple[Any, _T]] = {}
-    waiting = iter(work)
-    while True:
-        for item in islice(waiting, len(idle)):
-            hired = idle.pop()
-            busy[hired.apply.remote(item)] = hired, item
-        if not busy:
-            return
+    busy: dict[Any, tuple[Any, Sequence[_T]]] = {}
+    ready = deque(work)
+    while ready or busy:
+        while idle and ready:
+            hired, run = idle.pop(), ready.popleft()
+            busy[hired.apply.remote(run[0])] = hired, run
         done, _ = ray.wait(list(busy), timeout=_PATIENCE)
         if cancelled():
             raise Cancelled("cancelled")
         for answer in done:
-            hired, item = busy.pop(answer)
+            hired, (item, *rest) = busy.pop(answer)
             idle.append(hired)
             yield item, _ended_well(answer)
+            if rest:
+                ready.appendleft(rest)
 
 
 def _ended_well(answer: Any) -> bool:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -18,10 +19,14 @@ from .studies import Study
 
 @dataclass(frozen=True)
 class Case:
-    """A study to be done; `mark` changes with the task and with the study's files, so that it is done again then."""
+    """A study to be done; `mark` changes with the task and with the study's files, so that it is done again then.
+
+    `earlier` is the frame before it in a sequence, without its own.
+    """
 
     study: Study
     mark: str
+    earlier: Case | None = None
 
     @property
     def name(self) -> str:
@@ -100,13 +105,29 @@ def read_row(output: Output, case: Case) -> Row | None:
     return row if row.mark == case.mark and (row.failure or output.segmentation(case.name).is_file()) else None
 
 
-def case_of(study: Study, task: bytes) -> Case:
-    """A study as a case for a task's file."""
+def is_done(output: Output, case: Case) -> bool:
+    """Whether there is a result of a case, as it is by now."""
+    row = read_row(output, case)
+    return row is not None and row.failure is None
+
+
+def cases_of(studies: Iterable[Study], task: bytes) -> list[Case]:
+    """Studies as cases for a task's file; frames of a sequence follow one another."""
+    cases: list[Case] = []
+    for study in studies:
+        cases.append(case_of(study, task, cases[-1] if study.frame else None))
+    return cases
+
+
+def case_of(study: Study, task: bytes, earlier: Case | None = None) -> Case:
+    """A study as a case for a task's file; what changes an earlier frame changes it too."""
     digest = hashlib.sha256(task)
+    if earlier:
+        digest.update(earlier.mark.encode())
     for path in filter(None, (study.image, study.annotation)):
         try:
             state = path.stat()
             digest.update(f"{state.st_size} {state.st_mtime_ns};".encode())
         except OSError:
             digest.update(b"absent;")
-    return Case(study, digest.hexdigest())
+    return Case(study, digest.hexdigest(), replace(earlier, earlier=None) if earlier else None)

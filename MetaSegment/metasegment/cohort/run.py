@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from ..errors import Cancelled
@@ -12,7 +13,7 @@ from ..ray_cluster import ray_cluster
 from ..segmentation import Budget
 from ..task import Task, to_bytes
 from .crew import crew_for, shared_out
-from .output import Case, Output, Row, case_of, read_row, write_row
+from .output import Case, Output, Row, cases_of, is_done, read_row, write_row
 from .report import worst_first, write_report
 from .studies import Study
 
@@ -44,8 +45,8 @@ def apply_to_all(wish: Wish, progress: Callable[[str, float], None], cancelled: 
     """
     wish.output.prepare()
     task = to_bytes(wish.task)
-    cases = [case_of(study, task) for study in wish.studies]
-    waiting = [case for case in cases if not _is_done(wish.output, case)]
+    cases = cases_of(wish.studies, task)
+    waiting = [case for case in cases if not is_done(wish.output, case)]
     stopped = False
     try:
         if waiting:
@@ -58,11 +59,6 @@ def apply_to_all(wish: Wish, progress: Callable[[str, float], None], cancelled: 
         done = sum(row.failure is None for row in rows)
         raise Cancelled(f"cancelled: {done} of {len(cases)} studies are done; the same command goes on with the rest")
     return tuple(rows)
-
-
-def _is_done(output: Output, case: Case) -> bool:
-    row = read_row(output, case)
-    return row is not None and row.failure is None
 
 
 def _share_out(
@@ -87,9 +83,10 @@ def _share_out(
             seed=wish.seed,
             output=wish.output,
         )
+        runs = [tuple(frames) for _, frames in groupby(waiting, lambda case: case.study.image)]
         before, start = cases - len(waiting), time.monotonic()
         progress(f"{before} of {cases} studies", before / cases)
-        for number, (case, ended) in enumerate(shared_out(Worker, job, crew, waiting, cancelled), 1):
+        for number, (case, ended) in enumerate(shared_out(Worker, job, crew, runs, cancelled), 1):
             if not ended:
                 write_row(wish.output, Row(case.name, case.mark, failure=_DIED))
             left = (time.monotonic() - start) / number * (len(waiting) - number)

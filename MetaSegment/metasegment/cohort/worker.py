@@ -7,12 +7,13 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 import torch
 
 from ..errors import InputError
 from ..export.label_map import write_label_map
-from ..export.structures import structures_of_task
+from ..export.structures import read_structures, structures_of_task
 from ..inputs import read_annotation_of
 from ..memory import is_out_of_memory
 from ..numbering import in_numbering_of
@@ -20,8 +21,8 @@ from ..segmentation import Budget, Segmentation
 from ..segmenter import Segmenter
 from ..segmenter.load import load_segmenter
 from ..task import from_bytes
-from ..volume import Volume, read_frame, read_volume
-from .output import Case, Output, Row, write_row
+from ..volume import Geometry, Volume, read_frame, read_volume
+from .output import Case, Output, Row, is_done, write_row
 from .studies import Study
 from .thumbnail import save_thumbnail
 
@@ -72,7 +73,10 @@ class Worker:
         given = study.annotation
         drawn = read_annotation_of(study.image, volume.geometry, given) if given else None
         annotation = in_numbering_of(self._task, drawn) if drawn else None
-        result = self._segmenter.apply(self._task, volume, annotation, self._job.budget, self._job.seed)
+        earlier = self._found_before(case, volume.geometry)
+        result = self._segmenter.apply(
+            self._task, volume, annotation, self._job.budget, self._job.seed, earlier=earlier
+        )
         self._write(case.name, volume, result)
         row = Row(
             case=case.name,
@@ -84,6 +88,16 @@ class Worker:
             notes=result.notes,
         )
         write_row(self._job.output, row)
+
+    def _found_before(self, case: Case, grid: Geometry) -> np.ndarray | None:
+        """The labels (k, j, i) of the frame before, None where there is none or it failed.
+
+        Read back even where this worker has just written them, so that a run taken up again finds the same.
+        """
+        output, earlier = self._job.output, case.earlier
+        if earlier is None or not is_done(output, earlier):
+            return None
+        return read_structures(output.segmentation(earlier.name), grid).labels
 
     def _fail(self, case: Case, reason: str) -> None:
         write_row(self._job.output, Row(case.name, case.mark, failure=reason))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..annotation import UNKNOWN, Annotation
+from ..annotation import BACKGROUND, UNKNOWN, Annotation, annotation_from_labels
 from ..engine import Engine
 from ..errors import InputError
 from ..roi import Box, to_voxels
@@ -40,15 +40,32 @@ def require_structures(task: Task, annotation: Annotation) -> None:
             raise InputError(f"label {label} is annotated, but the task is for {have}: use its labels")
 
 
+def what_shows(annotation: Annotation, earlier: np.ndarray | None) -> dict[int, Annotation]:
+    """By label, where a structure was seen: on slices, else in an earlier frame, labels (k, j, i) on the same grid.
+
+    Raises InputError where that is another grid.
+    """
+    shown = dict.fromkeys(annotation.structures, annotation)
+    if earlier is None or not earlier.any():
+        return shown
+    frame = annotation_from_labels(np.where(earlier == UNKNOWN, BACKGROUND, earlier), annotation.geometry)
+    return dict.fromkeys(frame.structures, frame) | shown
+
+
 def recalled(
-    task: Task, lessons: Sequence[Lesson], volume: Volume, annotation: Annotation, engine: Engine, watch: Watch
+    task: Task,
+    lessons: Sequence[Lesson],
+    volume: Volume,
+    shown: Mapping[int, Annotation],
+    engine: Engine,
+    watch: Watch,
 ) -> dict[int, Prior]:
     """What the lessons find of each structure, by label, as the network corrects it; those that seem not to be there
-    are missing. Slices that show a structure only say where to look, and which of two finds fits them better.
+    are missing. What shows a structure only says where to look, and which of two finds fits it better.
     """
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
     spacing = volume.geometry.spacing_kji
-    clues = {n: _clue(annotation, s.label) for n, s in enumerate(task.structures) if s.label in annotation.structures}
+    clues = {n: _clue(shown[s.label], s.label) for n, s in enumerate(task.structures) if s.label in shown}
     found = {}
     for number, sighting in enumerate(look_for(lessons, image, spacing, watch, clues)):
         if sighting:
@@ -60,7 +77,7 @@ def recalled(
 
 
 def _clue(annotation: Annotation, structure: int) -> Clue:
-    """The middle of what the slices show, and the Dice on them."""
+    """The middle of what an annotation shows, and the Dice on its known voxels."""
     extent, spacing = extent_on_slices(annotation, structure), annotation.geometry.spacing_kji
     k, j, i = ((a + b) / 2 * s for a, b, s in zip(extent.low, extent.high, spacing, strict=True))
     shown = np.count_nonzero(annotation.labels == structure)

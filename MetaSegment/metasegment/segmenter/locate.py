@@ -27,7 +27,7 @@ TOUCHING = 0.01
 @dataclass(frozen=True)
 class Prior:
     """What was thought of a structure before any slice was seen, and the Dice that is expected of it, 0…1; `fit` is its
-    Dice on the slices, 0 where none shows the structure.
+    Dice on the slices, else with an earlier frame, 0 where neither shows the structure.
     """
 
     answer: Answer

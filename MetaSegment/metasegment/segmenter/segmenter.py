@@ -20,7 +20,7 @@ from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..task import Task
 from ..volume import Volume
 from ..watch import Watch
-from .apply import RECALLED, placed, recalled, require_structures, with_confidence
+from .apply import RECALLED, placed, recalled, require_structures, what_shows, with_confidence
 from .compose import Placed, compose
 from .gate import IN_CONTEXT, Gate
 from .lean import leaning
@@ -103,11 +103,13 @@ class Segmenter:
         seed: int = 0,
         watch: Watch | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
+        earlier: np.ndarray | None = None,
     ) -> Segmentation:
         """Finds a task's structures in a volume, with the help of slices where some are annotated.
 
-        Labels of the annotation are the task's. Raises InputError for a task made for other weights and for structures
-        it does not have; otherwise as `segment`.
+        Labels of the annotation are the task's, and so are those of `earlier`, what was found in an earlier frame:
+        uint8 (k, j, i) on the same grid, it says where to look for what no slice shows. Raises InputError for a task
+        made for other weights and for structures it does not have; otherwise as `segment`.
         """
         watch = watch or Watch()
         watch.start(budget.seconds)
@@ -115,7 +117,7 @@ class Segmenter:
         require_structures(task, annotation)
         lessons = lessons_of(task, self.engine.checksum)
         watch.enter("looking for the structures", 0.0)
-        priors = recalled(task, lessons, volume, annotation, self.engine, watch)
+        priors = recalled(task, lessons, volume, what_shows(annotation, earlier), self.engine, watch)
         question = Question(volume, annotation, priors, task.names)
         result = self._answered(question, budget, AUTO, seed, watch, preview)
         return with_confidence(result, task, priors)

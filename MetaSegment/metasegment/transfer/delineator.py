@@ -64,8 +64,10 @@ class Delineator:
             moved = ((seen_ends[0] + seen_ends[1]) / 2 - middle) * cell_mm
             if float(moved.abs().max()) < STILL * cell_mm:
                 break
-            k, j, i = (c + float(m) for c, m in zip(centre_mm, moved, strict=True))
-            centre_mm = (k, j, i)
+            lengths = (n * s for n, s in zip(image.shape, spacing, strict=True))
+            centre_mm = _triple(
+                min(max(0.0, c + float(m)), length) for c, m, length in zip(centre_mm, moved, lengths, strict=True)
+            )
         return grid, found
 
 

@@ -113,8 +113,8 @@ def _closer_look(
     both = found & (resample(first, fine.within(grid)) > 0.5)
     here, there = (math.prod(g.cell_spacing(spacing)) for g in (fine, grid))
     seen, before = float(found.sum()) * here, float(first.sum()) * there
-    growth = math.log(max(seen, here) / delineator.volume_mm3)
-    return Sighting(fine, probability, 2 * float(both.sum()) * here / (seen + before), growth)
+    agreement = 2 * float(both.sum()) * here / max(seen + before, here)
+    return Sighting(fine, probability, agreement, math.log(max(seen, here) / delineator.volume_mm3))
 
 
 def _centre(mask: Tensor, grid: Grid, spacing: Sequence[float]) -> Triple:
