@@ -72,7 +72,8 @@ def heart(a_ball_task: bytes, tmp_path: Path) -> Heart:
     (tmp_path / "cohort.csv").write_text("heart.nrrd,drawn.nrrd\n")
     output = Output(tmp_path / "out")
     output.prepare()
-    job = Job(a_ball_task, RELEASED, "cpu", 1, Budget(seconds=0), 0, output)
+    output.task.write_bytes(a_ball_task)
+    job = Job(RELEASED, "cpu", 1, Budget(seconds=0), 0, output)
     return Heart(output, cases_of(find_studies(tmp_path / "cohort.csv"), a_ball_task), Worker(job))
 
 

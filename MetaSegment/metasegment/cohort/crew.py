@@ -67,8 +67,7 @@ def shared_out(
         max_task_retries=RETRIES,
         scheduling_strategy="SPREAD",
     )
-    shared = ray.put(job)  # held to the end: a worker that comes back asks for it again
-    idle = [kind.remote(shared) for _ in range(crew.workers)]
+    idle = [kind.remote(job) for _ in range(crew.workers)]
     busy: dict[Any, tuple[Any, Sequence[_T]]] = {}
     ready = deque(work)
     while ready or busy:

@@ -63,6 +63,11 @@ class Output:
         return self.folder / "cases"
 
     @property
+    def task(self) -> Path:
+        """The task's file, for the workers: too large to be handed to each, and TASK itself may change meanwhile."""
+        return self.details / "task.metasegment"
+
+    @property
     def table(self) -> Path:
         return self.folder / "report.csv"
 

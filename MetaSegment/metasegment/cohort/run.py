@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import Cancelled
 from ..ray_cluster import ray_cluster
 from ..segmentation import Budget
-from ..task import Task, to_bytes
+from ..task import Task, to_bytes, write_task
 from .crew import crew_for, shared_out
 from .output import Case, Output, Row, cases_of, is_done, read_row, write_row
 from .report import worst_first, write_report
@@ -73,9 +73,9 @@ def _share_out(
 
         from .worker import Job, Worker
 
+        write_task(wish.task, wish.output.task)
         crew = crew_for(ray.cluster_resources(), wish.device, wish.workers)
         job = Job(
-            task=to_bytes(wish.task),
             weights=wish.weights.absolute(),
             device=crew.device,
             threads=crew.threads,

@@ -20,7 +20,7 @@ from ..numbering import in_numbering_of
 from ..segmentation import Budget, Segmentation
 from ..segmenter import Segmenter
 from ..segmenter.load import load_segmenter
-from ..task import from_bytes
+from ..task import read_task
 from ..volume import Geometry, Volume, read_frame, read_volume
 from .output import Case, Output, Row, is_done, write_row
 from .studies import Study
@@ -29,12 +29,11 @@ from .thumbnail import save_thumbnail
 
 @dataclass(frozen=True)
 class Job:
-    """What all workers of a cohort share: the task's file, the weights, where and how long to compute, where to write.
+    """What all workers of a cohort share: the weights, where and how long to compute, where the task is and results go.
 
     `threads` is how many cores each may use.
     """
 
-    task: bytes
     weights: Path
     device: str
     threads: int
@@ -50,7 +49,7 @@ class Worker:
         torch.set_num_threads(job.threads)
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
         self._job = job
-        self._task = from_bytes(job.task)
+        self._task = read_task(job.output.task)
         self._segmenter = self._load()
 
     def apply(self, case: Case) -> None:
