@@ -104,9 +104,7 @@ def main(data: str = "../shared/data", cases: str = "4") -> None:
     same = np.array([f.same_kind for f in found])
     print(f"{len(found)} structures, {int(same.sum())} in volumes of the same kind: mean Dice {dice[same].mean():.3f}")
     print("weights of 1, agreement, growth:", *(f"{w:.3f}" for w in weights))
-    print(
-        f"off by {off.mean():.3f}; {off[same].mean():.3f} in volumes of the same kind, {off[~same].mean():.3f} in others"
-    )
+    print(print(f"off by {off[same].mean():.3f} in volumes of the same kind, {off[~same].mean():.3f} in others"))
 
 
 if __name__ == "__main__":

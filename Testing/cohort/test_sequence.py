@@ -5,12 +5,14 @@ A worker alone, without Ray.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from metasegment.annotation import BACKGROUND, annotation_from_labels
 from metasegment.cohort.output import Case, Output, Row, cases_of, is_done, read_row, write_row
@@ -63,7 +65,8 @@ def a_ball_task() -> bytes:
 
 
 @pytest.fixture
-def heart(a_ball_task: bytes, tmp_path: Path) -> Heart:
+def heart(a_ball_task: bytes, tmp_path: Path) -> Iterator[Heart]:
+    before = torch.get_num_threads(), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     frames = [scan(ball(TAUGHT), ball(MEANT, moved=2 * frame)) for frame in range(2)]
     sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(frame) for frame in frames]), str(tmp_path / "heart.nrrd"))
     drawn = np.zeros(SHAPE, np.uint8)
@@ -74,7 +77,9 @@ def heart(a_ball_task: bytes, tmp_path: Path) -> Heart:
     output.prepare()
     output.task.write_bytes(a_ball_task)
     job = Job(RELEASED, "cpu", 1, Budget(seconds=0), 0, output)
-    return Heart(output, cases_of(find_studies(tmp_path / "cohort.csv"), a_ball_task), Worker(job))
+    yield Heart(output, cases_of(find_studies(tmp_path / "cohort.csv"), a_ball_task), Worker(job))
+    torch.set_num_threads(before[0])  # a worker's process is its own
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before[1])
 
 
 def test_a_frame_is_looked_for_where_the_one_before_it_was_found(heart: Heart) -> None:
