@@ -202,6 +202,7 @@ class Learner(ABC):
             return decode_preview(answer, asked.volume.geometry.shape)
 
         things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
+        courier.check()  # what was given up must not take its successor's turn
         with self._turns.taken(things) as in_turn:
             errand = Errand(
                 asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
