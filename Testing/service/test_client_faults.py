@@ -305,10 +305,10 @@ def test_who_cancels_frees_the_service(organ: Organ, a_service: Callable[..., An
 
 def test_of_two_that_ask_the_same_only_the_later_may_ask_again() -> None:
     turns = Turns()
-    with turns.taken(["liver", "spleen"]) as first, turns.taken(["kidney"]) as other:
+    with turns.taken(turns.number(), ["liver", "spleen"]) as first, turns.taken(turns.number(), ["kidney"]) as other:
         with first():
             pass
-        with turns.taken(["spleen", "pancreas"]) as second:
+        with turns.taken(turns.number(), ["spleen", "pancreas"]) as second:
             for in_turn in (second, other):
                 with in_turn():
                     pass
@@ -316,3 +316,22 @@ def test_of_two_that_ask_the_same_only_the_later_may_ask_again() -> None:
                 pass
         with first():  # the later one is done: it does no harm any more
             pass
+
+
+def test_the_later_is_who_asked_later_even_if_it_is_ready_first() -> None:
+    turns = Turns()
+    earlier, later = turns.number(), turns.number()
+    with turns.taken(later, ["liver"]) as second, turns.taken(earlier, ["liver"]) as first:
+        with pytest.raises(errors.Superseded), first():
+            pass
+        with second():
+            pass
+
+
+def test_what_is_given_up_before_it_is_asked_never_reaches_the_service(
+    organ: Organ, a_service: Callable[..., Any]
+) -> None:
+    running = a_service()
+    with LearnerClient(running.url, TOKEN) as client, pytest.raises(Cancelled):
+        client.segment(*organ, LONG, watch=Watch(cancelled=lambda: True))
+    assert not running.service.jobs._jobs

@@ -186,9 +186,11 @@ class Learner(ABC):
         watch: Watch | None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> _T:
-        return in_background(lambda courier: self._answer(question, read, courier), watch or Watch(), preview)
+        watch, turn = watch or Watch(), self._turns.number()
+        watch.check()  # what was given up before it was asked has no turn that is later than its successor's
+        return in_background(lambda courier: self._answer(question, read, turn, courier), watch, preview)
 
-    def _answer(self, asked: _Question, read: Callable[[bytes], _T], courier: Courier) -> _T:
+    def _answer(self, asked: _Question, read: Callable[[bytes], _T], turn: int, courier: Courier) -> _T:
         task = to_bytes(asked.task) if asked.task else b""
         try:
             manifest = self._manifest(asked.volume)
@@ -202,8 +204,7 @@ class Learner(ABC):
             return decode_preview(answer, asked.volume.geometry.shape)
 
         things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
-        courier.check()  # what was given up must not take its successor's turn
-        with self._turns.taken(things) as in_turn:
+        with self._turns.taken(turn, things) as in_turn:
             errand = Errand(
                 asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
             )

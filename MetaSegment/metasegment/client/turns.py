@@ -18,15 +18,21 @@ class Turns:
         self._numbers = itertools.count()
         self._latest: dict[Hashable, int] = {}
 
+    def number(self) -> int:
+        """Draws the number of a turn, higher than all before: who asks later is the later one, however long each then
+        takes to know of what things.
+        """
+        with self._lock:
+            return next(self._numbers)
+
     @contextmanager
-    def taken(self, things: Iterable[Hashable]) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-        """Takes a turn to ask for all these things; within what it gives, nobody else asks. That raises Superseded once
-        one of them was asked for again.
+    def taken(self, mine: int, things: Iterable[Hashable]) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Takes the turn of this number to ask for all these things; within what it gives, nobody else asks. That
+        raises Superseded once one of them was asked for with a higher number.
         """
         wanted = set(things)
         with self._lock:
-            mine = next(self._numbers)
-            self._latest.update(dict.fromkeys(wanted, mine))
+            self._latest.update({thing: max(mine, self._latest.get(thing, mine)) for thing in wanted})
 
         @contextmanager
         def in_turn() -> Iterator[None]:
