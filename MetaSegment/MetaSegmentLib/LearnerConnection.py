@@ -12,6 +12,7 @@ from metasegment.client import Connection, Learner
 from metasegment.lattice import bounding_box
 from metasegment.segmentation import NextSlice, Region, Segmentation
 from metasegment.task import Task
+from metasegment.volume import Volume
 from metasegment.watch import Watch
 
 from .Application import Application
@@ -99,6 +100,17 @@ class LearnerConnection:
             return learner.suggest(question.volume, question.annotation, Watch(cancelled=lambda: job.isAbandoned))
 
         self._ask(work, done, failed)
+
+    def prepare(self, volume: Volume) -> None:
+        """Have the learner started and a volume sent, beside what is under way, and say nothing of it; raises as
+        `segment` does.
+        """
+        learner = self._chosenLearner()
+
+        def work(job: Job) -> None:
+            learner.prepare(volume, Watch(cancelled=lambda: job.isAbandoned))
+
+        self._background.start(work, lambda done: None, lambda error: None)
 
     def test(self, done: Callable[[Connection], None], failed: Callable[[Exception], None]) -> None:
         """Ask whether the learner can be used; a question under way goes on. Sends nothing of any patient."""

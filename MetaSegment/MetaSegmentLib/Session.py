@@ -74,23 +74,32 @@ class Session(VTKObservationMixin):
         self.slices.release()
         self.preview.remove()
 
+    def volume(self) -> Volume:
+        """The volume as the learner is sent it: the same object, and so sent once, as long as the voxels are the same.
+
+        Raises InputError with a reason for the user.
+        """
+        if self._volume is None:
+            self._volume = self._bridge.volume()
+        return self._volume
+
     def question(self, budget: Budget) -> Question:
         """What the finished slices ask. Raises InputError with a reason for the user."""
         bridged = self._bridge.annotation(self.slices.entries())
-        return Question(self._volumeNow(), bridged.annotation, bridged.segmentIDs, budget)
+        return Question(self.volume(), bridged.annotation, bridged.segmentIDs, budget)
 
     def application(self, task: Task, budget: Budget) -> Application:
         """What a task and the finished slices, if there are any, ask. Raises InputError with a reason for the user."""
         labelOf = {segmentID: label for label, segmentID in taskSegments(task, self.segmentationNode).items()}
         annotation = self._bridge.annotationFor(labelOf, self.slices.entries())
-        return Application(task, self._volumeNow(), annotation, budget)
+        return Application(task, self.volume(), annotation, budget)
 
     def lesson(self, task: Task | None) -> Lesson:
         """What the segments teach; the task grows by it if it is one of the same structures.
 
         Raises InputError with a reason for the user.
         """
-        return self._bridge.lesson(self._volumeNow(), self.slices.entries(), task)
+        return self._bridge.lesson(self.volume(), self.slices.entries(), task)
 
     def show(self, question: Question | Application, labels: np.ndarray, region: Region) -> None:
         """Preview an answer, labels uint8 (k, j, i) of the whole volume that are 0 outside `region`; raises InputError.
@@ -106,12 +115,6 @@ class Session(VTKObservationMixin):
             accepted = Acceptance(editorNode, saveStateForUndo).accept(self.preview.node)
         self.preview.remove()
         return accepted
-
-    def _volumeNow(self) -> Volume:
-        """The same object as long as the voxels are the same: the learner then need not be sent them again."""
-        if self._volume is None:
-            self._volume = self._bridge.volume()
-        return self._volume
 
     def _onSegmentModified(self, caller: object, event: str) -> None:
         if self._namesNow() != self._names:
@@ -131,9 +134,12 @@ class Session(VTKObservationMixin):
     def _contentNow(self) -> tuple[object, ...]:
         """Changes with the voxels, the frame of a sequence and the place of either node."""
         image = self.volumeNode.GetImageData()
+        matrix = vtk.vtkMatrix4x4()
+        self.volumeNode.GetIJKToRASMatrix(matrix)
         return (
             image and image.GetMTime(),
             frameOf(self.volumeNode),
+            slicer.util.arrayFromVTKMatrix(matrix).tolist(),
             *(_transformOf(node) for node in (self.volumeNode, self.segmentationNode)),
         )
 

@@ -19,6 +19,7 @@ from .LearnerConnection import LearnerConnection
 from .LearnerPanel import LearnerPanel
 from .LookPanel import LookPanel
 from .Parameters import Parameters
+from .Preparation import Preparation
 from .SegmentationOf import belongsTo, segmentationOf
 from .SegmentPanel import SegmentPanel
 from .Shortcuts import Shortcuts
@@ -37,10 +38,10 @@ _EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Threshold", "Scissors", 
 
 
 class Part(Protocol):
-    """A section of the panel."""
+    """What goes with the workflow: the sections of the panel, and what happens behind them."""
 
     def update(self) -> None:
-        """Show what is true now."""
+        """The workflow has changed."""
 
 
 class Widget(VTKObservationMixin):
@@ -76,13 +77,14 @@ class Widget(VTKObservationMixin):
         self.slices = SlicesPanel(ui, self.workflow, self._watch)
         self.look = LookPanel(ui, self.workflow)
         self.learner = LearnerPanel(ui, self.settings, self.connection, Installer(self._background))
-        self._panels: list[Part] = [
+        self._parts: list[Part] = [
             VolumePanel(ui, self.workflow),
             self.slices,
             SegmentPanel(ui, self.workflow),
             self.look,
             TaskPanel(ui, self.workflow, self.tasks),
             KeepPanel(ui, self.workflow),
+            Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
         self._shortcuts = Shortcuts(
@@ -203,8 +205,8 @@ class Widget(VTKObservationMixin):
     # changes
 
     def _update(self) -> None:
-        for panel in self._panels:
-            panel.update()
+        for part in self._parts:
+            part.update()
 
     def _onViewsChanged(self) -> None:
         self.slices.onViewsChanged()

@@ -138,10 +138,17 @@ def a_task(a_body: SimpleNamespace, a_shared_learner: Any) -> Any:
 
 
 @pytest.fixture
-def a_panel(a_host: Any) -> Panel:
-    """The module, opened on an empty scene."""
-    a_host.load_module(MODULE)
-    return Panel(a_host, a_host.open_module("MetaSegment").widget)
+def a_panel(a_host: Any, monkeypatch: pytest.MonkeyPatch) -> Panel:
+    """The module, opened on an empty scene; drawing alone starts no learner, as that would take most of each test."""
+    panel = opened(a_host)
+    monkeypatch.setattr(type(panel.widget.connection), "prepare", lambda connection, volume: None)
+    return panel
+
+
+def opened(host: Any) -> Panel:
+    """The module as a user opens it."""
+    host.load_module(MODULE)
+    return Panel(host, host.open_module("MetaSegment").widget)
 
 
 @pytest.fixture
@@ -180,7 +187,7 @@ class _Lent:
     def __init__(self, learner: Any) -> None:
         self.segment, self.suggest = learner.segment, learner.suggest
         self.teach, self.apply = learner.teach, learner.apply
-        self.test_connection = learner.test_connection
+        self.prepare, self.test_connection = learner.prepare, learner.test_connection
 
     def close(self) -> None:
         pass

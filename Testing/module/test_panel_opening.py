@@ -92,6 +92,16 @@ def test_a_moved_volume_takes_its_annotation_along(a_panel_with_strokes):
     assert panel.ui.segmentButton.enabled
 
 
+def test_a_volume_whose_spacing_is_changed_is_another_volume(a_panel_with_strokes):
+    panel = a_panel_with_strokes
+    before, listed = panel.session.volume(), panel.states()
+    panel.session.volumeNode.SetSpacing(1.0, 2.0, 3.0)
+    assert panel.session.volume().geometry.spacing == (1.0, 2.0, 3.0)
+    assert panel.states() == {}, "the strokes are on planes of another grid"
+    panel.session.volumeNode.SetSpacing(*before.geometry.spacing)
+    assert list(panel.states()) == list(listed)
+
+
 def test_reloading_keeps_the_work(a_panel_with_strokes):
     panel = a_panel_with_strokes
     listed = panel.states()

@@ -335,3 +335,20 @@ def test_what_is_given_up_before_it_is_asked_never_reaches_the_service(
     with LearnerClient(running.url, TOKEN) as client, pytest.raises(Cancelled):
         client.segment(*organ, LONG, watch=Watch(cancelled=lambda: True))
     assert not running.service.jobs._jobs
+
+
+def test_a_volume_that_was_prepared_is_not_sent_again_with_the_question(
+    organ: Organ, a_service: Callable[..., Any], assert_as_ever: Callable[[Segmentation], None]
+) -> None:
+    with LearnerClient(a_service().url, TOKEN) as client:
+        client.prepare(organ[0])
+        stages: list[str] = []
+        result = client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=lambda stage, _: stages.append(stage)))
+    assert_as_ever(result)
+    assert stages
+    assert "sending the volume" not in stages
+
+
+def test_a_service_that_cannot_be_prepared_is_given_up_at_once(organ: Organ) -> None:
+    with LearnerClient("http://127.0.0.1:9") as client, pytest.raises(errors.NotReached):
+        client.prepare(organ[0])

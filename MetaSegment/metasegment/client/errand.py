@@ -88,16 +88,16 @@ def _submit(channel: Channel, errand: Errand, courier: Courier) -> JobStatus:
             return ask()
         except VolumeForgotten:
             with errand.sending:
-                _send_volume(channel, errand, courier)
+                send_volume(channel, errand.volume, errand.manifest, courier)
         except TaskForgotten:
             channel.send("PUT", TASK.format(task=address_of(errand.task)), [errand.task])
     return ask()
 
 
-def _send_volume(channel: Channel, errand: Errand, courier: Courier) -> None:
+def send_volume(channel: Channel, volume: Volume, manifest: Manifest, courier: Courier) -> None:
     """Sends the chunks that the service lacks, several at a time."""
-    upload = channel.understood(Upload, _announced(channel, errand))
-    chunks = chunks_of(errand.volume, errand.manifest)
+    upload = channel.understood(Upload, _announced(channel, manifest))
+    chunks = chunks_of(volume, manifest)
 
     def send(number: int) -> None:
         courier.check()
@@ -119,9 +119,9 @@ def _packed(channel: Channel, body: Buffers) -> tuple[Buffers, dict[str, str]]:
     return [gzip.compress(b"".join(body), _GZIP_LEVEL, mtime=0)], {"Content-Encoding": "gzip"}
 
 
-def _announced(channel: Channel, errand: Errand) -> bytes:
-    manifest = to_json(errand.manifest).encode()
-    return channel.send("POST", VOLUMES, [manifest], {"Content-Type": "application/json"}, repeat=True)
+def _announced(channel: Channel, manifest: Manifest) -> bytes:
+    octets = to_json(manifest).encode()
+    return channel.send("POST", VOLUMES, [octets], {"Content-Type": "application/json"}, repeat=True)
 
 
 def _tell(status: JobStatus, courier: Courier) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
@@ -29,7 +30,7 @@ from ..wire.results import decode_preview, decode_result, decode_suggestion
 from ..wire.volumes import address, manifest_of
 from .background import Courier, in_background
 from .connection import Channel
-from .errand import Errand, carry_out
+from .errand import Errand, carry_out, send_volume
 from .errors import (
     Forgotten,
     LearnerError,
@@ -144,6 +145,13 @@ class Learner(ABC):
         question = _Question("apply", volume, annotation, budget, seed=seed, task=task)
         return self._ask(question, _reader_of_results(volume), watch, preview)
 
+    def prepare(self, volume: Volume, watch: Watch | None = None) -> None:
+        """Has a service ready that holds the volume, so that what is asked about it next waits for neither; tries once.
+
+        Raises as `segment` does.
+        """
+        in_background(lambda courier: self._prepare(volume, courier), watch or Watch(), None)
+
     def capabilities(self) -> Capabilities:
         """What the service is and has; raises LearnerError where it cannot be asked."""
         return self._reach(Courier()).get(Capabilities, CAPABILITIES, _SELF_SECONDS)
@@ -190,31 +198,34 @@ class Learner(ABC):
         watch.check()  # what was given up before it was asked has no turn that is later than its successor's
         return in_background(lambda courier: self._answer(question, read, turn, courier), watch, preview)
 
+    def _prepare(self, volume: Volume, courier: Courier) -> None:
+        with self._described(volume) as manifest:
+            channel = self._reach(courier).about(address(manifest))
+            with self._sending:
+                send_volume(channel, volume, manifest, courier)
+
     def _answer(self, asked: _Question, read: Callable[[bytes], _T], turn: int, courier: Courier) -> _T:
         task = to_bytes(asked.task) if asked.task else b""
-        try:
-            manifest = self._manifest(asked.volume)
-            known_as = address_of(task) if task else None
-            request = JobRequest(asked.kind, address(manifest), asked.strategy, asked.budget, asked.seed, known_as)
-            question = encode_job(request, pack(asked.annotation) if asked.annotation else None)
-        except WireError as error:
-            raise InputError(str(error)) from None
+        known_as = address_of(task) if task else None
 
         def first_answer(answer: bytes) -> np.ndarray:
             return decode_preview(answer, asked.volume.geometry.shape)
 
-        things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
-        with self._turns.taken(turn, things) as in_turn:
-            errand = Errand(
-                asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
-            )
+        with self._described(asked.volume) as manifest:
+            request = JobRequest(asked.kind, address(manifest), asked.strategy, asked.budget, asked.seed, known_as)
+            things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
             try:
-                return read(self._persist(errand, courier))
-            except VolumeChanged:
-                self._manifests.pop(asked.volume, None)
-                raise
-            except WireError:
-                raise LearnerFailed(message="its answer cannot be read") from None
+                question = encode_job(request, pack(asked.annotation) if asked.annotation else None)
+            except WireError as error:
+                raise InputError(str(error)) from None
+            with self._turns.taken(turn, things) as in_turn:
+                errand = Errand(
+                    asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
+                )
+                try:
+                    return read(self._persist(errand, courier))
+                except WireError:
+                    raise LearnerFailed(message="its answer cannot be read") from None
 
     def _persist(self, errand: Errand, courier: Courier) -> bytes:
         """Carries an errand out, from its beginning again whenever the service was lost or lost something."""
@@ -228,11 +239,20 @@ class Learner(ABC):
                 channel = None
         return carry_out(self._reach(courier), errand, courier)
 
-    def _manifest(self, volume: Volume) -> Manifest:
-        with self._hashing:
-            if volume not in self._manifests:
-                self._manifests[volume] = manifest_of(volume)
-            return self._manifests[volume]
+    @contextmanager
+    def _described(self, volume: Volume) -> Iterator[Manifest]:
+        """The volume's manifest, made once, and forgotten if it turns out that the voxels have changed since."""
+        try:
+            with self._hashing:
+                manifest = self._manifests.get(volume) or manifest_of(volume)
+                self._manifests[volume] = manifest
+        except WireError as error:
+            raise InputError(str(error)) from None
+        try:
+            yield manifest
+        except VolumeChanged:
+            self._manifests.pop(volume, None)
+            raise
 
 
 def _reader_of_results(volume: Volume) -> Callable[[bytes], Segmentation]:
