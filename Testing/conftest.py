@@ -15,6 +15,10 @@ import SimpleITK as sitk
 from metasegment.errors import InputError
 from metasegment.volume import Geometry, Volume, read_volume
 
+sys.path.insert(0, str(Path(__file__).parent))  # where fixtures are that several folders share
+
+from dicom_files import write_frames, write_series  # noqa: F401
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _EXIT_STATUS = pytest.StashKey[int]()

@@ -127,7 +127,7 @@ def _pipInstall(requirements: list[str], done: Callable[[int], None]) -> None:
 
 def _verify() -> str | None:
     """What keeps the learner from starting, in one sentence; None where it would."""
-    modules = ", ".join(["torch", "monai", "safetensors", "fastapi", "uvicorn", "httptools"])
+    modules = "torch, monai, safetensors, fastapi, uvicorn, httptools, pydicom, highdicom, skimage"
     try:
         subprocess.run(
             [slicerPython(), "-c", f"import {modules}"], capture_output=True, check=True, timeout=_VERIFY_SECONDS

@@ -9,7 +9,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from metasegment.errors import InputError
+
+from .Background import Background
 from .ChosenFile import fileToWrite
+from .DicomExport import SEGMENTATION, STRUCTURE_SET, DicomExport
 from .SegmentExport import SegmentExport
 from .Workflow import Workflow
 
@@ -17,18 +21,21 @@ from .Workflow import Workflow
 class KeepPanel:
     """Save and export. Example::
 
-    panel = KeepPanel(ui, workflow)
+    panel = KeepPanel(ui, workflow, background)
     panel.update()                       # whenever the workflow changed
     """
 
-    def __init__(self, ui: SimpleNamespace, workflow: Workflow) -> None:
+    def __init__(self, ui: SimpleNamespace, workflow: Workflow, background: Background) -> None:
         self._ui = ui
         self._workflow = workflow
+        self._background = background
         self._menu = qt.QMenu(ui.exportButton)
         for text, action in (
             (_("Segmentation (.seg.nrrd)…"), self._toSegmentation),
             (_("Label map (.nii.gz)…"), self._toLabelMap),
             (_("Surfaces (STL)…"), self._toSurfaces),
+            (_("For an archive (DICOM SEG)…"), lambda: self._toDicom(SEGMENTATION)),
+            (_("For a planning system (RTSTRUCT)…"), lambda: self._toDicom(STRUCTURE_SET)),
         ):
             self._menu.addAction(text).connect("triggered()", action)
         ui.exportButton.setMenu(self._menu)
@@ -59,4 +66,22 @@ class KeepPanel:
             return
         with slicer.util.tryWithErrorDisplay(_("The segments could not be exported."), waitCursor=True):
             write(SegmentExport(session.volumeNode, session.segmentationNode), path)
-            self._workflow.say(_("Exported to {path}").format(path=path))
+            self._sayWritten(path)
+
+    def _toDicom(self, kind: str) -> None:
+        path = fileToWrite(_("Export segments"), _("DICOM (*.dcm)"), ".dcm")
+        session = self._workflow.session
+        if not (path and session):
+            return
+        try:
+            export = DicomExport(session.volumeNode, session.segmentationNode)
+        except (InputError, RuntimeError) as error:
+            self._workflow.refuse(error)
+            return
+        self._workflow.say(_("Writing {path}…").format(path=path))
+        self._background.start(
+            lambda job: export.write(path, kind), lambda done: self._sayWritten(path), self._workflow.refuse
+        )
+
+    def _sayWritten(self, path: str) -> None:
+        self._workflow.say(_("Exported to {path}").format(path=path))

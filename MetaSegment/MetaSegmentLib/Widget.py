@@ -83,7 +83,7 @@ class Widget(VTKObservationMixin):
             SegmentPanel(ui, self.workflow),
             self.look,
             TaskPanel(ui, self.workflow, self.tasks),
-            KeepPanel(ui, self.workflow),
+            KeepPanel(ui, self.workflow, self._background),
             Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))

@@ -24,8 +24,6 @@ if importlib.util.find_spec("slicer") and not importlib.util.find_spec("slicer.i
     untranslated.translate = lambda context, text: text  # type: ignore[attr-defined]
     sys.modules["slicer.i18n"] = untranslated
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # where the host and the panel's fixtures are
-
 from host.fixtures import a_host, a_host_with_views  # noqa: E402, F401
 from module.panel_fixtures import *  # noqa: E402, F403
 

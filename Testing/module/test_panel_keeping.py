@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
+
+from metasegment.volume import Volume
 
 
 @pytest.fixture
@@ -66,3 +70,82 @@ def test_a_folder_that_cannot_be_written_to_is_named(a_panel_with_strokes, expor
     export("Surfaces", tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in panel.host.dialogs.texts()[-1]
     panel.host.errors.clear()
+
+
+@pytest.fixture
+def a_panel_with_a_series(a_panel, geometry_with, write_series, tmp_path, monkeypatch):
+    """The module on a volume as Slicer loads it from a series of oblique slices, the first of them in another folder,
+    and an organ drawn on some.
+    """
+    import slicer
+    from pydicom import dcmread
+
+    geometry = geometry_with((24, 20, 12), (0.8, 0.9, 2.5), (10.0, -20.0, 30.0), angles=(10, 0, 20))
+    voxels = np.random.default_rng(3).integers(-1000, 1000, geometry.shape).astype(np.int16)
+    folder = write_series(tmp_path / "series", Volume(voxels, geometry))
+    first = min(folder.iterdir())
+    (tmp_path / "elsewhere").mkdir()
+    first.rename(tmp_path / "elsewhere" / first.name)
+    files = {str(dcmread(file).SOPInstanceUID): str(file) for file in sorted(tmp_path.glob("*/*.dcm"))}
+    # ctkDICOMDatabase.h: fileForInstance(sopInstanceUID), a Q_INVOKABLE; empty for what it does not know
+    database = SimpleNamespace(fileForInstance=lambda uid: files.get(uid, ""))
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+
+    volume = slicer.util.addVolumeFromArray(voxels, name="CT")
+    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ geometry.index_to_world
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(to_ras))
+    volume.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+    a_panel.ui.volumeSelector.setCurrentNode(volume)
+    organ, truth = a_panel.add("liver"), np.zeros(geometry.shape, bool)
+    truth[3:9, 4:15, 6:18] = True
+    for k in (4, 7):
+        a_panel.draw(organ, truth, k)
+    return SimpleNamespace(panel=a_panel, files=files, geometry=geometry, organ=organ)
+
+
+def _export_dicom(panel, entry: str, path: Path) -> str:
+    """Chooses an entry of the export menu; what the panel says in the end."""
+    panel.host.dialogs.answer(str(path))
+    next(action for action in panel.ui.exportButton.menu().actions() if entry in action.text).trigger()
+    panel.host.wait_until(lambda: not panel.ui.statusLabel.text.startswith("Writing"), 60)
+    return panel.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("kind", ["RTSTRUCT", "DICOM SEG"])
+def test_a_dicom_object_refers_to_the_series_and_has_the_voxels(a_panel_with_a_series, kind, tmp_path):
+    from pydicom import dcmread
+
+    from metasegment.export import read_structures
+
+    panel, path = a_panel_with_a_series.panel, tmp_path / "plan.dcm"
+    assert _export_dicom(panel, kind, path) == f"Exported to {path}"
+    header = dcmread(path)
+    assert header.Modality == kind.removeprefix("DICOM ")
+    referred = {each.value for each in header.iterall() if each.keyword == "ReferencedSOPInstanceUID"}
+    assert referred - {header.StudyInstanceUID} <= set(a_panel_with_a_series.files)
+    assert len(referred) > 2
+    found = read_structures(path, a_panel_with_a_series.geometry)
+    assert [segment.name for segment in found.segments] == ["liver"]
+    assert ((found.labels == 1) == panel.voxels(a_panel_with_a_series.organ)).all()
+    assert sorted(each.name for each in tmp_path.iterdir() if each.suffix == ".dcm") == ["plan.dcm"]
+
+
+def test_a_volume_that_is_not_from_dicom_is_told_so(a_panel_with_strokes, tmp_path):
+    assert "not loaded from DICOM" in _export_dicom(a_panel_with_strokes, "RTSTRUCT", tmp_path / "plan.dcm")
+
+
+def test_a_series_whose_files_are_gone_is_told_so(a_panel_with_a_series, tmp_path):
+    Path(next(iter(a_panel_with_a_series.files.values()))).unlink()
+    said = _export_dicom(a_panel_with_a_series.panel, "DICOM SEG", tmp_path / "plan.dcm")
+    assert "are gone: import them again" in said
+    assert not (tmp_path / "plan.dcm").exists()
+
+
+def test_what_the_exporter_refuses_is_told_in_its_words(a_panel_with_a_series, tmp_path):
+    panel = a_panel_with_a_series.panel
+    panel.draw(panel.add("tumour"), np.ones(a_panel_with_a_series.geometry.shape, bool), 5)
+    panel.draw(panel.add("vessel"), np.ones(a_panel_with_a_series.geometry.shape, bool), 5)
+    said = _export_dicom(panel, "RTSTRUCT", tmp_path / "plan.dcm")
+    assert "overlap" in said
+    assert not (tmp_path / "plan.dcm").exists()

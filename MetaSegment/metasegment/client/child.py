@@ -50,7 +50,7 @@ class Child:
         self.token = secrets.token_urlsafe(32)
         self.address = ""
         self._python = python
-        self._environment = _with_this_package(os.environ if environment is None else environment)
+        self._environment = with_this_package(os.environ if environment is None else environment)
         self._since = time.monotonic()
         self._process = self._spawn(arguments)
         self._lines: SimpleQueue[bytes] = SimpleQueue()
@@ -139,7 +139,7 @@ class Child:
             raise LearnerNotStarted(python=self._python, why=why) from None
 
 
-def _with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
+def with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which the child imports the same MetaSegment as this process."""
     parent = str(Path(__file__).parents[2])
     path = os.pathsep.join([parent, *filter(None, [environment.get("PYTHONPATH")])])
