@@ -16,6 +16,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import torch
 
 from metasegment.annotation import Annotation
 from metasegment.client import LearnerClient
@@ -59,9 +60,12 @@ def cluster() -> Iterator[Cluster]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["-m", "metasegment", "serve", "--cluster", "2", "--port", str(port), "--device", "cpu"]
+    # Ray gives each replica one thread otherwise, on which answers can differ from this process's in the last bits.
+    told = {"METASEGMENT_TOKEN": TOKEN, "RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
+    told["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     process = subprocess.Popen(
         [sys.executable, *command, "--memory-gb", "4"],
-        env={**os.environ, "METASEGMENT_TOKEN": TOKEN, "RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"},
+        env={**os.environ, **told},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
