@@ -21,6 +21,7 @@ from ..strategies import Lesson, Query, State, Strategy, Support
 from ..watch import Watch
 from .answer import Answer, informed, refined
 from .blend import LEARNED, Blend, best_blend
+from .cross_section import steadied
 from .folds import Fold, make_folds, make_lessons
 from .quality import Evidence, estimated_dice, expected_overlap
 
@@ -91,6 +92,7 @@ class Gate:
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
+        answer = steadied(answer, case.support.scene, case.support.structure)
         return Decision(answer, _described(blend, learner.name), quality)
 
     def answer_with(self, name: str, case: Case) -> Decision:

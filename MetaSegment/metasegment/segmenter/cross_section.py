@@ -1,0 +1,104 @@
+"""Annotated slices many diameters apart say that a structure is a tube. Its cross-section hardly changes between them,
+and it goes on beyond them: both are known better than what the network sees of something so thin and so far away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..prompts import Scene, annotated_planes
+from ..roi import Box, Grid, to_voxels
+from .answer import Answer
+
+#: Diameters between two slices from which interpolated areas count, and from which they count most: cords have 3 to 14
+#: there with two to five slices, compact organs 0.2 to 1, jaws and teeth up to 2.4.
+TUBE, LONG_TUBE = 2.0, 4.0
+#: Their largest share. On cords in CT, areas of the answer are wrong by a factor of 2 (rms) with three slices,
+#: interpolated ones by 1.27; measured on compact structures as well, a share of 1 is no better.
+LARGEST_SHARE = 0.75
+#: A tube goes on beyond its outermost slice for this share of the way to the next one. Were slices placed by chance, it
+#: would with a chance of one half for ln 2 of that way; users draw closer to the ends.
+BEYOND = 0.5
+#: No voxel below this probability is added to reach an area.
+LEAST_PROBABILITY = 0.01
+_CERTAIN = 1e-4
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Planes across an axis whose areas are known from two annotated ones, `at` their indices: logarithms in voxels,
+    which count for `share`.
+    """
+
+    axis: int
+    planes: range
+    at: tuple[int, int]
+    areas: tuple[float, float]
+    share: float
+
+    def area(self, index: int) -> float:
+        """Logarithm of the interpolated area on a plane."""
+        part = (index - self.at[0]) / (self.at[1] - self.at[0])
+        return (1 - part) * self.areas[0] + part * self.areas[1]
+
+
+def steadied(answer: Answer, scene: Scene, structure: int) -> Answer:
+    """The answer with the cross-sections of a tube drawn to those on its slices, by a threshold for each plane; then on
+    the voxels of the scene, since areas of a few voxels are counted. Unchanged where slices show no tube.
+
+    Voxels keep their order within a plane; probabilities stay so that 0.5 is the border.
+    """
+    stretches = [stretch for axis in range(3) for stretch in _stretches(scene, structure, axis)]
+    if not stretches:
+        return answer
+    probability, where = to_voxels(answer.probability, answer.grid, scene.labels.shape)
+    for stretch in stretches:
+        planes, first = probability.movedim(stretch.axis, 0), where[stretch.axis].start
+        for index in stretch.planes:
+            if 0 <= index - first < len(planes):
+                plane = planes[index - first]
+                plane.copy_(_drawn_to(plane, stretch.area(index), stretch.share))
+    start, stop = ([float(getattr(part, edge)) for part in where] for edge in ("start", "stop"))
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    k, j, i = probability.shape
+    return Answer(Grid(box, (k, j, i)), probability)
+
+
+def _stretches(scene: Scene, structure: int, axis: int) -> Iterator[_Stretch]:
+    """Between and beyond annotated planes that show the structure and lie far apart for its width."""
+    planes = annotated_planes(scene.labels != 0)[axis].tolist()
+    areas = [int((scene.labels.select(axis, plane) == structure).sum()) for plane in planes]
+    pixel = math.prod(scene.spacing) / scene.spacing[axis]
+    for (low, first), (high, second) in pairwise(zip(planes, areas, strict=True)):
+        if not (first and second):
+            continue
+        known = math.log(first), math.log(second)
+        diameter = math.sqrt(4 / math.pi * pixel * math.exp(sum(known) / 2))
+        diameters = (high - low) * scene.spacing[axis] / diameter
+        share = LARGEST_SHARE * min(1.0, (diameters - TUBE) / (LONG_TUBE - TUBE))
+        if share <= 0:
+            continue
+        reach = int(BEYOND * (high - low))
+        yield _Stretch(axis, range(low + 1, high), (low, high), known, share)
+        if low == planes[0]:
+            yield _Stretch(axis, range(low - reach, low), (low, high), (known[0], known[0]), share)
+        if high == planes[-1]:
+            yield _Stretch(axis, range(high + 1, high + 1 + reach), (low, high), (known[1], known[1]), share)
+
+
+def _drawn_to(plane: Tensor, area: float, share: float) -> Tensor:
+    """A plane of probabilities whose area in voxels is drawn to `area`, a logarithm, by a share of the way."""
+    found = max(1, int((plane > 0.5).sum()))
+    ranked = plane.flatten().sort(descending=True).values.clamp(_CERTAIN, 1 - _CERTAIN)
+    possible = int((ranked > LEAST_PROBABILITY).sum())
+    voxels = min(possible, round(math.exp((1 - share) * math.log(found) + share * area)))
+    if not 0 < voxels < len(ranked):
+        return plane
+    border = torch.logit(ranked[voxels - 1 : voxels + 1]).mean()
+    return torch.sigmoid(torch.logit(plane.clamp(_CERTAIN, 1 - _CERTAIN)) - border)
