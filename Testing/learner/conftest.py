@@ -1,27 +1,33 @@
-"""Fixtures that the learner's tests share: the released network and a small volume with two touching organs."""
+"""Fixtures that the learner's tests share: the released network, small volumes and drawings, and data for training."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from learner.study_files import ANNOTATED, COLORS, NAMES, Study
 from torch import Generator, Tensor, nn
 
-from metasegment.annotation import BACKGROUND, AnnotatedSlice
+from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, annotation_from_labels
+from metasegment.cli import main
 from metasegment.engine import Engine
+from metasegment.episodes.bank import Bank, LabelledVolume
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
+from metasegment.export import write_segmentation
 from metasegment.network import load_network
 from metasegment.precision import fastest_precision
 from metasegment.prompts import CHANNELS
 from metasegment.segmenter import Segmenter
 from metasegment.strategies import all_meta_strategies
-from metasegment.volume import Geometry, Volume
+from metasegment.volume import Geometry, Volume, write_volume
 
 #: Edge in voxels of the cubes in a data folder for training.
 EDGE = 32
@@ -97,6 +103,98 @@ def dice() -> Callable[[np.ndarray, np.ndarray], float]:
         return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
 
     return overlap
+
+
+@pytest.fixture(scope="session")
+def organs(
+    scan_of: Callable[..., Volume], two_organs: np.ndarray, draw: Callable[..., np.ndarray]
+) -> tuple[Volume, Annotation]:
+    """The two organs with three slices, on an anisotropic oblique grid."""
+    volume = scan_of(two_organs, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
+    return volume, annotation_from_labels(
+        draw(two_organs, *((0, k) for k in ANNOTATED)), volume.geometry, {1: "liver", 2: "cyst"}
+    )
+
+
+@pytest.fixture
+def an_organ(ellipsoid: Callable[..., np.ndarray]) -> Tensor:
+    """An ellipsoid near the middle of 24 x 32 x 28 voxels."""
+    return torch.from_numpy(ellipsoid((24, 32, 28), (11, 15, 13), (7, 9, 8)))
+
+
+@pytest.fixture(scope="session")
+def study(
+    tmp_path_factory: pytest.TempPathFactory,
+    scan_of: Callable[..., Volume],
+    two_organs: np.ndarray,
+    draw: Callable[..., np.ndarray],
+) -> Study:
+    folder = tmp_path_factory.mktemp("study")
+    volume = scan_of(two_organs, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
+    labels = draw(two_organs, *((0, k) for k in ANNOTATED))
+    write_volume(volume, folder / "image.nrrd")
+    names, colors = {**NAMES, BACKGROUND: "background"}, {**COLORS, BACKGROUND: (0.5, 0.5, 0.5)}
+    write_segmentation(labels, volume.geometry, folder / "annotation.seg.nrrd", names, colors)
+    return Study(folder / "image.nrrd", folder / "annotation.seg.nrrd", volume, labels)
+
+
+@pytest.fixture
+def ctrl_c_works_after_a_command() -> Iterator[None]:
+    """A command in this process takes over the signals and would keep them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def refused(
+    study: Study, tmp_path: Path, capfd: pytest.CaptureFixture[str], ctrl_c_works_after_a_command: None
+) -> Callable[..., str]:
+    """Runs a command that must end with code 2, one line on standard error, and nothing written; returns the line."""
+
+    def run(image: Path = study.image, annotation: Path = study.annotation, more: Sequence[object] = ()) -> str:
+        folder = tmp_path / "results"
+        folder.mkdir()
+        code = main(list(map(str, ["segment", image, annotation, "--output", folder / "out.nrrd", *more])))
+        printed = capfd.readouterr()
+        assert code == 2
+        assert printed.out == ""
+        (line,) = printed.err.splitlines()
+        assert line.startswith("metasegment: ")
+        assert not list(folder.iterdir())
+        return line
+
+    return run
+
+
+def _synthetic_volume(group: str, seed: int, spacing: tuple[float, float, float]) -> LabelledVolume:
+    generator = Generator().manual_seed(seed)
+    labels = procedural_labels((36, 36, 36), generator).short()
+    image = (300 * render(labels, generator, spacing)).short()
+    targets = tuple(v for v in labels.unique().tolist() if v)
+    return LabelledVolume(group, str(seed), image, labels, spacing, targets)
+
+
+@pytest.fixture(scope="session")
+def bank() -> Bank:
+    """Synthetic anatomy: volumes of two groups, one with thick slices, and a label map."""
+    thick, thin = (3.0, 1.0, 1.0), (1.0, 1.0, 1.0)
+    volumes = {
+        "ct": [_synthetic_volume("ct", 0, thick), _synthetic_volume("ct", 1, thin)],
+        "mr": [_synthetic_volume("mr", 2, thin)],
+    }
+    label_map = dataclasses.replace(_synthetic_volume("maps", 3, thin), image=None)
+    return Bank(volumes, [label_map])
+
+
+@pytest.fixture(scope="session")
+def a_blob() -> Tensor:
+    """An irregular structure that spans 20 voxels of each axis and more."""
+    generator = Generator().manual_seed(5)
+    k, j, i = torch.meshgrid(*(torch.arange(32) - 15.5 for _ in range(3)), indexing="ij")
+    dents = torch.nn.functional.interpolate(torch.randn(1, 1, 5, 5, 5, generator=generator), size=(32, 32, 32))[0, 0]
+    return (k**2 + j**2 + i**2).sqrt() + dents < 12
 
 
 def _write(path: Path, array: Tensor) -> None:
