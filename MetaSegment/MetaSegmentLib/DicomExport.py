@@ -39,6 +39,10 @@ class DicomExport:
         if missing := missing_libraries():
             lack = _("DICOM objects need packages that are not installed ({names}): see Learner, Install.")
             raise InputError(lack.format(names=", ".join(missing)))
+        if volumeNode.GetParentTransformNode() is not segmentationNode.GetParentTransformNode():
+            raise InputError(
+                _("Volume and segments are under different transforms: put them under the same one first.")
+            )
         self._files = _filesOf(volumeNode)
         self._folder = TemporaryDirectory(prefix="metasegment-")
         SegmentExport(volumeNode, segmentationNode).toSegmentation(str(Path(self._folder.name) / _SEGMENTS))
@@ -59,8 +63,9 @@ def _filesOf(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
         raise InputError(
             _("This volume was not loaded from DICOM: there is no series that a DICOM object could refer to.")
         )
-    files = [slicer.dicomDatabase.fileForInstance(uid) for uid in uids]
-    if not all(file and Path(file).is_file() for file in files):
+    database = getattr(slicer, "dicomDatabase", None)  # absent where the DICOM module is switched off
+    files = [database.fileForInstance(uid) for uid in uids] if database else []
+    if not files or not all(file and Path(file).is_file() for file in files):
         raise InputError(_("The DICOM files of this volume are gone: import them again (DICOM module)."))
     return files
 

@@ -6,6 +6,7 @@ Torch comes through the PyTorch extension, which knows the graphics card's drive
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import re
 import subprocess
 from collections.abc import Callable
@@ -110,7 +111,12 @@ def _installTorch() -> None:
         raise InputError(
             _("Torch comes with Slicer's PyTorch extension: install that in the Extensions Manager, restart Slicer.")
         ) from None
-    if PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH_VERSION) is None:
+    try:  # raises where the download fails, and at the end imports what it installed
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH_VERSION)
+    except (subprocess.CalledProcessError, ImportError):
+        logging.exception("MetaSegment: torch could not be installed")
+        torch = None
+    if torch is None:
         raise InputError(_("Torch could not be installed: Slicer's error log says why."))
 
 
@@ -119,8 +125,12 @@ def _pipInstall(requirements: list[str], done: Callable[[int], None]) -> None:
     try:
         from slicer.packaging import pip_install
     except ImportError:
-        slicer.util.pip_install(requirements)
-        done(0)
+        try:
+            slicer.util.pip_install(requirements)
+        except subprocess.CalledProcessError as error:
+            done(error.returncode)
+        else:
+            done(0)
     else:
         pip_install(requirements, requester="MetaSegment", blocking=False, completedCallback=done)
 
@@ -130,7 +140,11 @@ def _verify() -> str | None:
     modules = "torch, monai, safetensors, fastapi, uvicorn, httptools, pydicom, highdicom, skimage"
     try:
         subprocess.run(
-            [slicerPython(), "-c", f"import {modules}"], capture_output=True, check=True, timeout=_VERIFY_SECONDS
+            [slicerPython(), "-c", f"import {modules}"],
+            capture_output=True,
+            check=True,
+            timeout=_VERIFY_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # PythonSlicer.exe would open a console
         )
     except subprocess.CalledProcessError as error:
         last = (error.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]

@@ -93,12 +93,14 @@ class LearnerPanel:
 
     def _onInstall(self) -> None:
         self._ui.installedLabel.text = _("Installing…")
+        self._ui.installButton.enabled = False  # Slicer handles clicks while it waits for pip (logProcessOutput)
         try:
             self._installer.install(self._onInstalled)
         except (InputError, OSError, RuntimeError) as error:
             self._onInstalled(str(error))
 
     def _onInstalled(self, problem: str | None) -> None:
+        self._ui.installButton.enabled = True
         self.update()
         if problem:
             self._ui.installedLabel.text = problem

@@ -9,6 +9,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from .SceneNodes import nodesOf, sliceViewsOf
 from .VolumeGrid import Plane, VolumeGrid
 
 #: Sine of the angle below which a view counts as lying in a plane of the volume: one slice off over 500 voxels.
@@ -16,7 +17,7 @@ _TILT_TOLERANCE = 2e-3
 
 
 class NextSliceView:
-    """All slice views of a scene, for one volume.
+    """The slice views of a scene, for one volume. All are moved; what they show counts where the user sees it.
 
     Example::
 
@@ -49,22 +50,26 @@ class NextSliceView:
     def shownPlanes(self, firstView: slicer.vtkMRMLSliceNode | None = None) -> list[Plane]:
         """Planes of the volume that the views show, that of `firstView` first; tilted and outside ones left out."""
         grid = VolumeGrid.of(self._volumeNode)
-        views = sorted(self._views(), key=lambda view: view is not firstView)
+        views = sorted(self._seenViews(), key=lambda view: view is not firstView)
         planes = [plane for view in views if (plane := _planeOf(view, grid)) and grid.contains(plane)]
         return list(dict.fromkeys(planes))
 
     def tiltedReason(self) -> str | None:
         """Why strokes in some views are no slice annotations, in one sentence; None where all views are fine."""
         grid = VolumeGrid.of(self._volumeNode)
-        tilted = [view.GetName() for view in self._views() if _planeOf(view, grid) is None]
+        tilted = [view.GetName() for view in self._seenViews() if _planeOf(view, grid) is None]
         reason = _(
             "{views}: tilted against the volume's slices; strokes there annotate no slice. Turn the views first."
         )
         return reason.format(views=", ".join(tilted)) if tilted else None
 
+    def _seenViews(self) -> list[slicer.vtkMRMLSliceNode]:
+        scene = self._volumeNode.GetScene()
+        return sliceViewsOf(scene) if scene else []
+
     def _views(self) -> list[slicer.vtkMRMLSliceNode]:
         scene = self._volumeNode.GetScene()
-        return list(scene.GetNodesByClass("vtkMRMLSliceNode")) if scene else []
+        return nodesOf(scene, "vtkMRMLSliceNode") if scene else []
 
 
 def _planeOf(view: slicer.vtkMRMLSliceNode, grid: VolumeGrid) -> Plane | None:

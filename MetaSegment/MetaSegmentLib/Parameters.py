@@ -1,9 +1,10 @@
 """What the panel keeps in the scene, saved and loaded with it. Settings of the user's computer are elsewhere."""
 
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
 from metasegment.segmentation import Budget
 
@@ -16,7 +17,8 @@ class Parameters:
 
     parameters = Parameters(logic.getParameterNode())
     parameters.volume = volumeNode
-    parameters.connectGui(ui)                  # widgets whose dynamic property SlicerParameterName names one
+    tag = connectWidgets(parameters, ui)       # widgets whose dynamic property SlicerParameterName names one
+    parameters.disconnectGui(tag)
     """
 
     volume: vtkMRMLScalarVolumeNode
@@ -29,3 +31,9 @@ class Parameters:
     opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
     fill: Annotated[float, WithinRange(0, 1)] = DEFAULT_FILL
     task: str = ""  #: what was taught, as TaskText has it
+
+
+def connectWidgets(parameters: Any, ui: SimpleNamespace) -> object:
+    """What `parameters.connectGui(ui)` does, and the tag that ends it, which Slicer's own loses (Slicer issue 7547)."""
+    named = {widget.property(SlicerParameterNamePropertyName): widget for widget in vars(ui).values()}
+    return parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})

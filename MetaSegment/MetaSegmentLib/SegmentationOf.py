@@ -5,6 +5,8 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
+from .SceneNodes import nodesOf
+
 _REFERENCE = "referenceImageGeometryRef"  # vtkMRMLSegmentationNode::GetReferenceImageGeometryReferenceRole()
 
 
@@ -22,7 +24,7 @@ def segmentationOf(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRML
         segmentationOf(volumeNode).GetNodeReference("referenceImageGeometryRef") is volumeNode      # True
     """
     scene = volumeNode.GetScene()
-    for node in scene.GetNodesByClass("vtkMRMLSegmentationNode"):
+    for node in nodesOf(scene, "vtkMRMLSegmentationNode"):
         if not node.GetHideFromEditors() and node.GetNodeReference(_REFERENCE) is volumeNode:
             return node
     name = _("{volume} segmentation").format(volume=volumeNode.GetName())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import slicer
 
+from .SceneNodes import nodesOf
+
 
 def frameOf(node: slicer.vtkMRMLNode) -> str:
     """The index value of the frame that a proxy node shows, such as "12.5"; empty for nodes of no sequence.
@@ -13,7 +15,7 @@ def frameOf(node: slicer.vtkMRMLNode) -> str:
         frameOf(volumeNode)
     """
     scene = node.GetScene()
-    browsers = scene.GetNodesByClass("vtkMRMLSequenceBrowserNode") if scene else ()
+    browsers = nodesOf(scene, "vtkMRMLSequenceBrowserNode") if scene else []
     for browser in browsers:
         if browser.IsProxyNodeID(node.GetID()):
             sequence = browser.GetSequenceNode(node)

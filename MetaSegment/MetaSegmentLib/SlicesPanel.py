@@ -37,7 +37,6 @@ class SlicesPanel:
         for role in SegmentRole:
             ui.roleBox.addItem(_roleInWords(role), role.value)
         ui.roleBox.connect("activated(int)", self._onRole)
-        ui.segmentEditor.connect("currentSegmentIDChanged(QString)", self.update)
         ui.alignButton.connect("clicked()", self._onAlign)
         for button, state in (
             (ui.doneButton, SliceState.DONE),
@@ -80,7 +79,16 @@ class SlicesPanel:
         ui.tiltLabel.text = tilted or ""
         for widget in (ui.tiltLabel, ui.alignButton):
             widget.visible = bool(tilted)
-        self._updateRole()
+        self.updateRole()
+
+    def updateRole(self) -> None:
+        """Show the role of the selected segment. The segment editor's signal tells of choices in its table alone, not
+        of the segment that was just added (qMRMLSegmentEditorWidget::onSegmentSelectionChanged).
+        """
+        segment = self._segment()
+        self._ui.roleBox.enabled = segment is not None
+        if segment is not None:
+            self._ui.roleBox.currentIndex = list(SegmentRole).index(SegmentRole.of(segment))
 
     def _planeInWords(self, grid: VolumeGrid | None, entries: tuple) -> str:
         if self.plane is None or grid is None:
@@ -100,12 +108,6 @@ class SlicesPanel:
         session = self._workflow.session
         chosen = self._ui.segmentEditor.currentSegmentID()
         return session.segmentationNode.GetSegmentation().GetSegment(chosen) if session and chosen else None
-
-    def _updateRole(self) -> None:
-        segment = self._segment()
-        self._ui.roleBox.enabled = segment is not None
-        if segment is not None:
-            self._ui.roleBox.currentIndex = list(SegmentRole).index(SegmentRole.of(segment))
 
     def _onRole(self, index: int) -> None:
         session = self._workflow.session

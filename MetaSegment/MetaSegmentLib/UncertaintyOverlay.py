@@ -8,6 +8,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from .SceneNodes import nodesOf
 from .VolumeGrid import VolumeGrid
 
 #: Slicer's own table from black over red and yellow to white.
@@ -42,7 +43,7 @@ class UncertaintyOverlay:
         self._node.SetAndObserveTransformNodeID(self._volumeNode.GetTransformNodeID())
         slicer.util.updateVolumeFromArray(self._node, uncertainty.astype(np.float32))
         known = [view for view, _node, _opacity in self._before]
-        for view in scene.GetNodesByClass("vtkMRMLSliceCompositeNode"):
+        for view in nodesOf(scene, "vtkMRMLSliceCompositeNode"):
             if view not in known:
                 self._before.append((view, view.GetForegroundVolumeID(), view.GetForegroundOpacity()))
             view.SetForegroundVolumeID(self._node.GetID())

@@ -8,6 +8,8 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from .SceneNodes import nodesOf, sliceViewsOf
+
 
 class ViewWatch(VTKObservationMixin):
     """Listens to slice views and mouse. Example::
@@ -25,6 +27,7 @@ class ViewWatch(VTKObservationMixin):
         self._onChanged = onChanged
         self._viewID = ""
         self._offsets: dict[str, float] = {}
+        self._isMapped: dict[str, int] = {}
 
     @property
     def view(self) -> slicer.vtkMRMLSliceNode | None:
@@ -39,10 +42,11 @@ class ViewWatch(VTKObservationMixin):
     def refresh(self) -> None:
         """Listen to the views that exist now, and to those that are added."""
         self._listen(self._scene, self._scene.NodeAddedEvent, self._onNodeAdded)
-        for node in self._scene.GetNodesByClass("vtkMRMLSliceNode"):
+        for node in nodesOf(self._scene, "vtkMRMLSliceNode"):
             self._listen(node, vtk.vtkCommand.ModifiedEvent, self._onViewModified)
             self._offsets.setdefault(node.GetID(), node.GetSliceOffset())  # being resized is no first move
-        for node in self._scene.GetNodesByClass("vtkMRMLCrosshairNode"):
+            self._isMapped.setdefault(node.GetID(), node.IsMappedInLayout())
+        for node in nodesOf(self._scene, "vtkMRMLCrosshairNode"):
             self._listen(node, node.CursorPositionModifiedEvent, self._onCursorMoved)
 
     def release(self) -> None:
@@ -59,10 +63,15 @@ class ViewWatch(VTKObservationMixin):
             self.refresh()
 
     def _onViewModified(self, caller: slicer.vtkMRMLSliceNode, event: str) -> None:
-        offset, before = caller.GetSliceOffset(), self._offsets.get(caller.GetID())
-        self._offsets[caller.GetID()] = offset
-        if offset != before:
-            self._viewID = caller.GetID()
+        key = caller.GetID()
+        isMapped, wasMapped = caller.IsMappedInLayout(), self._isMapped.get(key)
+        self._isMapped[key] = isMapped
+        if isMapped != wasMapped:
+            return  # another layout, view by view: only once they are resized does every one that is seen count as such
+        offset, before = caller.GetSliceOffset(), self._offsets.get(key)
+        self._offsets[key] = offset
+        if offset != before and caller in sliceViewsOf(self._scene):
+            self._viewID = key
         self._onChanged()
 
     def _onCursorMoved(self, caller: slicer.vtkMRMLCrosshairNode, event: str) -> None:

@@ -18,8 +18,9 @@ from .KeepPanel import KeepPanel
 from .LearnerConnection import LearnerConnection
 from .LearnerPanel import LearnerPanel
 from .LookPanel import LookPanel
-from .Parameters import Parameters
+from .Parameters import Parameters, connectWidgets
 from .Preparation import Preparation
+from .SceneNodes import sliceViewsOf
 from .SegmentationOf import belongsTo, segmentationOf
 from .SegmentPanel import SegmentPanel
 from .Shortcuts import Shortcuts
@@ -132,17 +133,31 @@ class Widget(VTKObservationMixin):
 
     def _followScene(self) -> None:
         scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self._onStartClose)
-        self.addObserver(scene, scene.EndCloseEvent, self._onSceneReplaced)
-        self.addObserver(scene, scene.EndImportEvent, self._onSceneReplaced)
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self._onSceneGoes)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self._onSceneReplaced)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self._onBatchEnded)
         self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
 
-    def _onStartClose(self, caller: object, event: str) -> None:
+    def _onSceneGoes(self, caller: object, event: str) -> None:
+        """An import counts too: it empties the node selectors (qMRMLSceneModel::updateScene), and would the parameters
+        with them; and what they refer to is not there yet.
+        """
         self._end()
 
     def _onSceneReplaced(self, caller: object, event: str) -> None:
         self._end()
         self._begin()
+
+    def _onBatchEnded(self, caller: object, event: str) -> None:
+        """The segment editor now takes what its own, hidden selectors show, and has missed what it was told meanwhile
+        (qMRMLSegmentEditorWidget::onMRMLSceneEndBatchProcessEvent): tell it again.
+        """
+        self._onParameters()
+
+    def _onEditorModified(self, caller: object, event: str) -> None:
+        self.slices.updateRole()
 
     def _onNodeRemoved(self, caller: object, event: str) -> None:
         session = self.workflow.session
@@ -159,8 +174,10 @@ class Widget(VTKObservationMixin):
             editorNode.SetSingletonTag(_EDITOR_TAG)
             editorNode = scene.AddNode(editorNode)
         self.ui.segmentEditor.setMRMLSegmentEditorNode(editorNode)
+        if not self.hasObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified):
+            self.addObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified)
         self._parameters = self._makeParameters()
-        self._guiTag = self._parameters.connectGui(self.ui)
+        self._guiTag = connectWidgets(self._parameters, self.ui)
         self.addObserver(self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
         self._watch.refresh()
         self._onParameters()
@@ -216,7 +233,7 @@ class Widget(VTKObservationMixin):
         session = self.workflow.session
         if session is None:
             return
-        for view in slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceNode"):
+        for view in sliceViewsOf(slicer.mrmlScene):
             if session.views.shownPlanes(view)[:1] == [plane]:
                 self._watch.setView(view)
                 return

@@ -1,15 +1,19 @@
 """Whether the host can run here, and draw here: asked of a child process, since VTK ends its process without OpenGL.
 
-Imports nothing that may be missing.
+Imports nothing that may be missing. Asks without Slicer's own Python files: where the host cannot run with them, tests
+have to fail.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from . import SLICER_PYTHON
 
 _PATIENCE = 120  # seconds; importing slicer takes 2 on a free machine and 25 on a crowded one
 _DRAW = """
@@ -40,8 +44,9 @@ def undrawable() -> str:
 def _child(program: str, packages: str) -> str:
     path = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {path!r})\n{program}"]
+    without = {name: value for name, value in os.environ.items() if name != SLICER_PYTHON}
     try:
-        child = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        child = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=without)
     except subprocess.TimeoutExpired:
         return f"the host did not start within {_PATIENCE} s"
     if child.returncode == 0:

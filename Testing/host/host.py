@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +55,6 @@ class Host:
         self.app = _application()
         self._publication = Publication(self.app)
         put_on_path(slicer_python)
-        sys.modules["slicer.packaging"]._record = self.pip  # type: ignore[attr-defined]
         importlib.import_module("SampleData")._files = self.samples  # type: ignore[attr-defined]
         _temporary_settings(folder)
         self._environment = Environment(folder)
@@ -72,6 +70,7 @@ class Host:
         self.app.setLayoutManager(self.layout_manager)
         self.window = qSlicerMainWindow(self.layout_manager.viewport(), manager)
         self.dialogs.install()
+        self.pip.install()
         self._complaints.install()
 
     # modules
@@ -220,6 +219,7 @@ class Host:
         self.process_events()
         forget(self.app)
         self._environment.restore()
+        self.pip.withdraw()
         self._publication.withdraw()
         self._complaints.uninstall()
         self._folder.cleanup()

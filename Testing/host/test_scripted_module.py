@@ -57,6 +57,19 @@ def test_parameters_and_widgets_follow_each_other(a_module):
         a_module._parameterNode.opacity = 2.0
 
 
+def test_a_connection_ends_by_its_tag(a_host, a_module):
+    node = a_host.scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+    parameters, box = type(a_module._parameterNode)(node), a_module.ui.automaticBox
+    tag = parameters.connectParametersToGui({"automatic": box})
+    box.checked = True
+    assert parameters.automatic
+    parameters.disconnectGui(tag)
+    box.checked = False
+    assert parameters.automatic
+    parameters.Modified()
+    assert not box.checked
+
+
 def test_connections_of_the_ui_file_are_made(a_host, a_module):
     assert a_module.ui.volumeSelector.mrmlScene() is a_host.scene
     a_module.ui.automaticBox.checked = True

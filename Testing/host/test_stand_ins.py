@@ -65,6 +65,15 @@ def test_a_widget_class_without_a_stand_in_raises(a_host, module):
         importlib.import_module(module).qMRMLThresholdWidget  # noqa: B018
 
 
+def test_a_class_that_is_only_named_can_be_compared_with_but_not_made(new):
+    import ctk
+    import qt
+
+    assert type(qt.QCheckBox()) not in (ctk.ctkCheckBox, ctk.ctkDoubleSlider)
+    with pytest.raises(NotImplementedError, match="ctkDoubleSlider"):
+        new("ctkDoubleSlider")
+
+
 @pytest.mark.parametrize(
     ("broken", "named"),
     [

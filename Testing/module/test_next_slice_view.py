@@ -44,6 +44,18 @@ def test_the_view_being_drawn_on_comes_first(a_scene: Any, a_plain_volume: Any) 
     assert views.shownPlanes(yellow)[0][0] == 2
 
 
+def test_a_view_of_an_earlier_layout_counts_no_more(a_scene: Any, a_plain_volume: Any) -> None:
+    views = NextSliceView(a_plain_volume)
+    views.jumpTo((0, 12))
+    red, green, yellow = (a_scene.GetSingletonNode(name, "vtkMRMLSliceNode") for name in ("Red", "Green", "Yellow"))
+    for view, seen in ((red, 1), (green, 0), (yellow, 0)):
+        view.SetMappedInLayout(seen)
+    green.GetSliceToRAS().SetElement(0, 2, 0.5)
+    green.UpdateMatrices()
+    assert views.tiltedReason() is None
+    assert views.shownPlanes(yellow) == [(0, 12)]
+
+
 def test_a_tilted_view_is_named_with_a_reason_until_it_is_turned(a_scene: Any, a_plain_volume: Any) -> None:
     views = NextSliceView(a_plain_volume)
     views.jumpTo((0, 12))

@@ -149,3 +149,14 @@ def test_what_the_exporter_refuses_is_told_in_its_words(a_panel_with_a_series, t
     said = _export_dicom(panel, "RTSTRUCT", tmp_path / "plan.dcm")
     assert "overlap" in said
     assert not (tmp_path / "plan.dcm").exists()
+
+
+def test_segments_that_were_moved_against_the_volume_are_not_exported_where_they_seem_to_be(
+    a_panel_with_a_series, tmp_path
+):
+    panel = a_panel_with_a_series.panel
+    shift = panel.host.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "shift")
+    panel.session.segmentationNode.SetAndObserveTransformNodeID(shift.GetID())
+    assert "different transforms" in _export_dicom(panel, "RTSTRUCT", tmp_path / "plan.dcm")
+    panel.session.volumeNode.SetAndObserveTransformNodeID(shift.GetID())
+    assert _export_dicom(panel, "RTSTRUCT", tmp_path / "plan.dcm").startswith("Exported")

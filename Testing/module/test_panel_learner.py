@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from types import ModuleType
 
@@ -182,14 +183,44 @@ def test_packages_are_installed_with_consent_but_torch_only_by_its_extension(a_p
     a_panel.host.wait_until(lambda: "missing" in a_panel.ui.installedLabel.text)  # they still seem to be
 
 
-def test_an_installation_that_fails_is_told(a_panel, monkeypatch):
+def _failing(*_: object, **__: object) -> None:
+    """What Slicer's own functions do where pip fails (slicer.util.logProcessOutput)."""
+    raise subprocess.CalledProcessError(1, "pip")
+
+
+@pytest.mark.parametrize("slicer_version", ["5.12", "5.10"])
+def test_an_installation_that_fails_is_told(a_panel, monkeypatch, slicer_version):
     import qt
+    import slicer
 
     _lacking(monkeypatch, "httptools")
     a_panel.host.pip.code = 1
+    if slicer_version == "5.10":
+        monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+        monkeypatch.setattr(slicer.util, "pip_install", _failing)
     a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
     a_panel.ui.installButton.click()
     a_panel.host.wait_until(lambda: "pip failed" in a_panel.ui.installedLabel.text)
+    assert a_panel.ui.installButton.enabled
+
+
+def test_torch_that_cannot_be_downloaded_is_told_and_asked_for_once_at_a_time(a_panel, monkeypatch):
+    import qt
+
+    torch = ModuleType("PyTorchUtils")
+    torch.PyTorchUtilsLogic = lambda: torch
+
+    def install(**wanted: object) -> None:
+        a_panel.ui.installButton.click()  # Slicer handles events while it waits
+        _failing()
+
+    torch.installTorch = install
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", torch)
+    _lacking(monkeypatch, "torch")
+    a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
+    a_panel.ui.installButton.click()
+    assert a_panel.ui.installedLabel.text == "Torch could not be installed: Slicer's error log says why."
+    assert a_panel.ui.installButton.enabled
 
 
 def test_without_the_pytorch_extension_the_user_is_told_where_to_get_it(a_panel, monkeypatch):

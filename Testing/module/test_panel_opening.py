@@ -6,6 +6,7 @@ import sys
 import threading
 
 import numpy as np
+import pytest
 from module.panel_fixtures import MODULE, show
 
 _LIBRARY = MODULE.parent / "MetaSegmentLib"
@@ -99,6 +100,45 @@ def test_a_volume_whose_spacing_is_changed_is_another_volume(a_panel_with_stroke
     assert panel.session.volume().geometry.spacing == (1.0, 2.0, 3.0)
     assert panel.states() == {}, "the strokes are on planes of another grid"
     panel.session.volumeNode.SetSpacing(*before.geometry.spacing)
+    assert list(panel.states()) == list(listed)
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_a_scene_that_is_loaded_leaves_the_segment_editor_on_the_chosen_segmentation(
+    a_panel_with_strokes, tmp_path, clear
+):
+    import slicer
+
+    panel = a_panel_with_strokes
+    chosen = panel.ui.segmentationSelector.addNode()  # not the scene's first
+    chosen.SetName("Second")
+    count = panel.host.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    slicer.util.saveScene(str(tmp_path / "case.mrb"))
+    if clear:
+        panel.host.close_scene()
+    slicer.util.loadScene(str(tmp_path / "case.mrb"), {"clear": clear})
+    panel.host.process_events()
+    edited = panel.ui.segmentEditor.mrmlSegmentEditorNode()
+    assert panel.session.segmentationNode.GetName() == "Second"
+    assert edited.GetSegmentationNode() is panel.session.segmentationNode
+    assert edited.GetSourceVolumeNode() is panel.session.volumeNode
+    loaded = panel.host.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    assert loaded == (count if clear else 2 * count)
+
+
+def test_a_scene_that_is_added_takes_no_volume_away(a_panel_with_strokes, tmp_path):
+    import slicer
+
+    panel = a_panel_with_strokes
+    other = slicer.vtkMRMLScene()
+    other.AddNewNodeByClass("vtkMRMLLinearTransformNode", "from elsewhere")
+    other.SetURL(str(tmp_path / "other.mrml"))
+    other.Commit()
+    nodes = panel.session.volumeNode, panel.session.segmentationNode
+    listed = panel.states()
+    slicer.util.loadScene(str(tmp_path / "other.mrml"), {"clear": False})
+    assert panel.host.scene.GetFirstNodeByName("from elsewhere")
+    assert (panel.session.volumeNode, panel.session.segmentationNode) == nodes
     assert list(panel.states()) == list(listed)
 
 

@@ -78,7 +78,7 @@ def test_a_mandible_from_three_slices_to_an_exported_file(a_panel, a_ct, tmp_pat
     assert second > first - 0.05
 
     panel.ui.acceptButton.click()
-    panel.host.dialogs.answer(str(tmp_path / "jaw.seg.nrrd"), str(tmp_path / "jaw.nii.gz"), str(tmp_path))
+    panel.host.dialogs.answer(str(tmp_path / "jaw.seg.nrrd"), str(tmp_path / "jaw.nii.gz"), str(tmp_path), "", "")
     for action in panel.ui.exportButton.menu().actions():
         action.trigger()
     written = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "jaw.nii.gz")))

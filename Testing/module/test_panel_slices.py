@@ -73,6 +73,28 @@ def test_a_locked_segment_is_not_learnt(a_panel_with_strokes):
     assert not panel.ui.segmentButton.enabled
 
 
+def test_more_than_a_few_strokes_can_be_undone_as_in_slicers_own_module(a_panel, a_body):
+    show(a_panel, a_body)
+    organ, strokes = a_panel.add(), range(a_body.middle - 4, a_body.middle + 4)  # the widget alone: 5
+    for k in strokes:
+        a_panel.draw(organ, a_body.truth, k)
+    assert a_panel.voxels(organ).any(axis=(1, 2)).sum() == len(strokes)
+    for _stroke in strokes:
+        a_panel.ui.segmentEditor.undo()
+    assert not a_panel.voxels(organ).any()
+
+
+def test_the_role_shown_is_that_of_the_segment_that_was_just_added(a_panel_with_strokes):
+    panel = a_panel_with_strokes
+    panel.ui.roleBox.currentIndex = 1
+    panel.ui.roleBox.activated.emit(1)
+    panel.ui.segmentEditor._add.click()
+    assert panel.segments.GetNumberOfSegments() == 2
+    assert panel.ui.roleBox.currentIndex == 0
+    panel.ui.segmentEditor.setCurrentSegmentID(panel.segments.GetNthSegmentID(0))
+    assert panel.ui.roleBox.currentIndex == 1
+
+
 def test_a_tilted_view_is_named_and_turned_by_a_button(a_panel_with_strokes):
     panel = a_panel_with_strokes
     red = panel.host.layout_manager.sliceWidget("Red").mrmlSliceNode()
@@ -105,6 +127,7 @@ def test_a_view_that_is_added_later_is_watched_too(a_panel_with_strokes, a_body)
     panel = a_panel_with_strokes
     added = panel.host.scene.AddNewNodeByClass("vtkMRMLSliceNode", "Axial2")
     added.SetOrientation("Axial")
+    added.SetMappedInLayout(1)  # as the layout manager does
     added.JumpSliceByOffsetting(*VolumeGrid.of(panel.session.volumeNode).centerOf((0, 4)))
     assert panel.widget.slices.plane == (0, 4)
 

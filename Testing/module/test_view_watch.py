@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
+from MetaSegmentLib.SceneNodes import nodesOf
 from MetaSegmentLib.ViewWatch import ViewWatch
 
 
@@ -22,3 +23,24 @@ def test_a_view_that_is_resized_has_not_moved(a_scene: Any) -> None:
     green.SetSliceOffset(13.0)
     assert watch.view is green
     watch.release()
+
+
+def test_a_layout_that_is_being_set_up_tells_nothing_before_its_views_are_sized(a_scene: Any) -> None:
+    views = [a_scene.GetFirstNode(name, "vtkMRMLSliceNode") for name in ("Red", "Green", "Yellow")]
+    changes: list[int] = []
+    watch = ViewWatch(a_scene, lambda: changes.append(1))
+    watch.refresh()
+    for view in views:
+        view.SetMappedInLayout(1)
+    assert not changes
+    views[0].SetFieldOfView(200.0, 100.0, 1.0)
+    assert changes
+    watch.release()
+
+
+def test_asking_for_nodes_keeps_none_alive(a_scene: Any) -> None:
+    red = a_scene.GetFirstNode("Red", "vtkMRMLSliceNode")
+    before = red.GetReferenceCount()
+    for _ in range(3):
+        assert red in nodesOf(a_scene, "vtkMRMLSliceNode")
+    assert red.GetReferenceCount() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import slicer
@@ -53,6 +54,7 @@ class qSlicerLayoutManager(qt.QObject):
         node = world.scene.GetFirstNodeByClass("vtkMRMLViewNode")
         self._three_d = qMRMLThreeDWidget(node, world.application_logic)
         self._arrange()
+        self._map(_PLACES)
         self._events = Observers(self)
         self._events.add(self._logic.GetLayoutNode(), vtk.vtkCommand.ModifiedEvent, self._arranged)
         self._events.add(world.scene, slicer.vtkMRMLScene.EndCloseEvent, self._restore)
@@ -93,7 +95,17 @@ class qSlicerLayoutManager(qt.QObject):
         self._shown_layout = self.layout
         for name in _PLACES:
             self._widget(name).setVisible(name in shown)
+        self._map(shown)
         self.layoutChanged.emit(self.layout)
+
+    def _map(self, shown: Iterable[str]) -> None:
+        """Libs/MRML/Widgets/qMRMLLayoutViewFactory.cxx, beginSetupLayout and after: first none, then each."""
+        nodes = {name: widget.mrmlSliceNode() for name, widget in self._slices.items()}
+        for node in nodes.values():
+            node.SetMappedInLayout(0)
+        for name in shown:
+            if name in nodes:
+                nodes[name].SetMappedInLayout(1)
 
     layout = QtCore.Property(
         int,

@@ -11,7 +11,8 @@ from .. import qt
 from ..observers import Observers
 from ..standin import follows, forwarded, held
 
-_SCENE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent", "EndBatchProcessEvent", "EndCloseEvent", "EndImportEvent")
+_NODE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent")
+_SCENE_EVENTS = ("EndCloseEvent", "EndImportEvent")
 
 
 @follows("Slicer/Libs/MRML/Widgets/qMRMLNodeComboBox.h")
@@ -83,8 +84,10 @@ class qMRMLNodeComboBox(qt.QWidget):
             return
         self._scene_events.clear()
         self._scene = scene
-        for event in _SCENE_EVENTS if scene else ():
-            self._scene_events.add(scene, getattr(slicer.vtkMRMLScene, event), self._scene_changed)
+        for events, method in ((_NODE_EVENTS, self._scene_changed), (_SCENE_EVENTS, self._scene_replaced)):
+            for event in events if scene else ():
+                self._scene_events.add(scene, getattr(slicer.vtkMRMLScene, event), method)
+        self._scene_events.add(scene, slicer.vtkMRMLScene.EndBatchProcessEvent, self._show)
         self._scene_events.add(scene, slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, self._node_leaves, True)
         self.setEnabled(scene is not None)
         self._update()
@@ -184,20 +187,28 @@ class qMRMLNodeComboBox(qt.QWidget):
         return found is not None and (value is None or found == value)
 
     def _scene_changed(self) -> None:
-        if self._scene.IsBatchProcessing():
-            return
+        """Libs/MRML/Widgets/qMRMLSceneModel.cxx, onMRMLSceneNodeAdded and onMRMLSceneNodeRemoved."""
+        if not self._scene.IsImporting() and not self._scene.IsClosing():
+            self._refill()
+
+    def _scene_replaced(self) -> None:
+        """The same file, updateScene: all nodes are taken out and put in again, so that none is selected any more."""
+        self._select("")
+        self._refill(choose_first=False)
+
+    def _refill(self, choose_first: bool = True) -> None:
         before = set(self._listed)
-        self._update()
+        self._update(choose_first=choose_first)
         for added in [each for each in self._listed if each not in before]:
             self.nodeAdded.emit(self._scene.GetNodeByID(added))
 
     def _node_leaves(self, node: Any) -> None:
         if node is not None and node.GetID() in self._listed:
             self.nodeAboutToBeRemoved.emit(node)
-            if not self._scene.IsBatchProcessing():
+            if not self._scene.IsClosing():
                 self._update(without=node.GetID())
 
-    def _update(self, *_: Any, without: str = "") -> None:
+    def _update(self, *_: Any, without: str = "", choose_first: bool = True) -> None:
         nodes = []
         if self._scene:
             every = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
@@ -207,7 +218,7 @@ class qMRMLNodeComboBox(qt.QWidget):
         for node in nodes:
             self._node_events.add(node, "ModifiedEvent", self._show)
         current = self._current if self._current in self._listed else ""
-        if not current and not self.noneEnabled and self._listed:
+        if not current and not self.noneEnabled and self._listed and choose_first:
             current = self._listed[0]
         self._show()
         self._select(current)

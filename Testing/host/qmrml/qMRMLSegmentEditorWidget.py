@@ -46,7 +46,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     )
     autoShowSourceVolumeNode, setAutoShowSourceVolumeNode = held("autoShowSourceVolumeNode", True)
     undoEnabled, setUndoEnabled = held("undoEnabled", True, "_rows")
-    maximumNumberOfUndoStates, setMaximumNumberOfUndoStates = held("maximumNumberOfUndoStates", 10, "_undo_states")
+    maximumNumberOfUndoStates, setMaximumNumberOfUndoStates = held("maximumNumberOfUndoStates", 5, "_undo_states")
     readOnly, setReadOnly = held("readOnly", False, "_rows")
     effectColumnCount, setEffectColumnCount = held("effectColumnCount", 2, "updateEffectList")
     unorderedEffectsVisible, _setUnorderedEffectsVisible = held("unorderedEffectsVisible", True, "updateEffectList")
@@ -62,8 +62,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._logic: Any = None
         self._order: list[str] = []
         self._updating = False
-        self._observed: tuple[Any, Any, str] = (None, None, "")
-        self._parameter_events, self._segment_events = Observers(self), Observers(self)
+        self._observed: tuple[Any, Any] = (None, None)
+        self._scene_events, self._parameter_events, self._segment_events = (Observers(self) for _ in range(3))
         self._build()
         self.updateEffectList()
 
@@ -72,8 +72,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._segmentations.nodeTypes = ["vtkMRMLSegmentationNode"]
         self._volumes.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         self._volumes.hideChildNodeTypes = ["vtkMRMLLabelMapVolumeNode"]
-        for selector in (self._segmentations, self._volumes):
-            selector.noneEnabled = True
+        self._volumes.noneEnabled = True
         self._volumes.addEnabled = self._volumes.removeEnabled = False
         self._form = qt.QFormLayout()
         self._form.addRow("Segmentation:", self._segmentations)
@@ -95,8 +94,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         column.addWidget(self._table, 1)
         column.addWidget(self._effects)
         column.addLayout(history)
-        self._segmentations.currentNodeChanged.connect(self.setSegmentationNode)
-        self._volumes.currentNodeChanged.connect(self.setSourceVolumeNode)
+        self._segmentations.currentNodeChanged.connect(self._segmentation_chosen)
+        self._volumes.currentNodeChanged.connect(self._volume_chosen)
         self._table.selectionChanged.connect(self._row_selected)
         self._add.clicked.connect(self._add_segment)
         self._remove.clicked.connect(self._remove_segment)
@@ -107,8 +106,19 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
 
     def setMRMLScene(self, scene: Any) -> None:
         super().setMRMLScene(scene)
+        self._updating = True  # what the selectors choose by themselves now does not count
         self._segmentations.setMRMLScene(scene)
         self._volumes.setMRMLScene(scene)
+        self._updating = False
+        self._scene_events.clear()
+        self._scene_events.add(scene, slicer.vtkMRMLScene.EndBatchProcessEvent, self._batch_ended)
+        self.updateWidgetFromMRML()
+
+    def _batch_ended(self) -> None:
+        """onMRMLSceneEndBatchProcessEvent of the .cxx: the selectors win over the parameter node."""
+        if self._parameters:
+            self.setSegmentationNode(self._segmentations.currentNode())
+            self.setSourceVolumeNode(self._volumes.currentNode())
         self.updateWidgetFromMRML()
 
     def mrmlSegmentEditorNode(self) -> Any:
@@ -131,6 +141,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self.updateWidgetFromMRML()
 
     def segmentationNode(self) -> Any:
+        return self._segmentations.currentNode()
+
+    def _edited(self) -> Any:
         return self._parameters.GetSegmentationNode() if self._parameters else None
 
     def segmentationNodeID(self) -> str:
@@ -146,12 +159,20 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return (self._parameters.GetSelectedSegmentID() or "") if self._parameters else ""
 
     def setSegmentationNode(self, node: Any) -> None:
-        if self._parameters and not self._updating and node is not self.segmentationNode():
+        if self._parameters and not self._updating and node is not self._edited():
             self._logic.SetSegmentationNode(node)
             if node and node.GetDisplayNode() is None:
                 node.CreateDefaultDisplayNodes()
             if node and not self.currentSegmentID() and node.GetSegmentation().GetNumberOfSegments():
                 self.setCurrentSegmentID(node.GetSegmentation().GetNthSegmentID(0))
+
+    def _segmentation_chosen(self, node: Any) -> None:
+        if not self.mrmlScene().IsBatchProcessing():
+            self.setSegmentationNode(node)
+
+    def _volume_chosen(self, node: Any) -> None:
+        if not self.mrmlScene().IsBatchProcessing():
+            self.setSourceVolumeNode(node)
 
     def setSegmentationNodeID(self, nodeID: str) -> None:
         self.setSegmentationNode(self.mrmlScene().GetNodeByID(nodeID))
@@ -159,7 +180,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def setSourceVolumeNode(self, node: Any) -> None:
         if self._parameters and not self._updating and node is not self.sourceVolumeNode():
             self._logic.SetSourceVolumeNode(node)
-            segmentation = self.segmentationNode()
+            segmentation = self._edited()
             if node and segmentation and not segmentation.GetNodeReference("referenceImageGeometryRef"):
                 segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
             if node and self.autoShowSourceVolumeNode:
@@ -237,7 +258,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             self._logic.SetMaximumNumberOfUndoStates(self.maximumNumberOfUndoStates)
 
     def updateWidgetFromMRML(self) -> None:
-        segmentation, volume = self.segmentationNode(), self.sourceVolumeNode()
+        scene = self.mrmlScene()
+        if not scene or scene.IsClosing() or scene.IsBatchProcessing():
+            return
+        segmentation, volume = self._edited(), self.sourceVolumeNode()
         self._updating = True
         self._segmentations.setCurrentNode(segmentation)
         self._volumes.setCurrentNode(volume)
@@ -249,9 +273,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._updating = False
         self._effects.mark((self._parameters.GetActiveEffectName() or "") if self._parameters else "")
         self._rows()
-        self._announce((segmentation, volume, chosen))
+        self._announce((segmentation, volume))
 
-    def _announce(self, now: tuple[Any, Any, str]) -> None:
+    def _announce(self, now: tuple[Any, Any]) -> None:
         before, self._observed = self._observed, now
         if now[0] is not before[0]:
             self._watch_segments(now[0])
@@ -259,8 +283,6 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if now[1] is not before[1]:
             self.sourceVolumeNodeChanged.emit(now[1])
             self.masterVolumeNodeChanged.emit(now[1])
-        if now[2] != before[2]:
-            self.currentSegmentIDChanged.emit(now[2])
 
     def _watch_segments(self, segmentation: Any) -> None:
         self._segment_events.clear()
@@ -269,7 +291,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
                 self._segment_events.add(segmentation, event, self._segments_changed)
 
     def _segments_changed(self) -> None:
-        segmentation = self.segmentationNode()
+        segmentation = self._edited()
         known = segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ()
         if self.currentSegmentID() not in known:
             self.setCurrentSegmentID(known[0] if known else "")
@@ -278,7 +300,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def _rows(self) -> None:
         self._form.setRowVisible(self._segmentations, self.segmentationNodeSelectorVisible)
         self._form.setRowVisible(self._volumes, self.sourceVolumeNodeSelectorVisible)
-        editable = not self.readOnly and self.segmentationNode() is not None
+        editable = not self.readOnly and self._edited() is not None
         self._add.setEnabled(editable and self.sourceVolumeNode() is not None)
         self._remove.setEnabled(editable and bool(self.currentSegmentID()))
         self._undo.setEnabled(bool(self._logic and self._logic.CanUndo()))
@@ -287,9 +309,13 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             button.setVisible(self.undoEnabled)
 
     def _row_selected(self) -> None:
+        """onSegmentSelectionChanged of the .cxx: the signal is for choices in the table alone, not for what the
+        parameter node is told (setCurrentSegmentID, the Add button, undo).
+        """
         chosen = self._table.selectedSegmentIDs()
-        if not self._updating and chosen:
+        if not self._updating and chosen and chosen[0] != self.currentSegmentID():
             self.setCurrentSegmentID(chosen[0])
+            self.currentSegmentIDChanged.emit(chosen[0])
 
     def _add_segment(self) -> None:
         self.setCurrentSegmentID(self._logic.AddEmptySegment(""))

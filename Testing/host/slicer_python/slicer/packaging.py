@@ -1,4 +1,4 @@
-"""Python packages in Slicer's Python; nothing is installed here, requests are told to the host's record (host.pip).
+"""Python packages in Slicer's Python; nothing is installed here: the host notes what pip was asked for (host.pip).
 
 Follows Slicer 5.12's Base/Python/slicer/packaging.py; its arguments and refusals, none of its progress windows.
 Slicer 5.10 has no such module: set sys.modules["slicer.packaging"] to None to see a module's fallback.
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
-from subprocess import CalledProcessError
 
-import qt
 import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
-_record = None  # the host's, set when it starts
 _inProgress = False
 
 
@@ -85,31 +82,28 @@ def pip_install(
 ):
     if skip_packages is not None and (no_deps_requirements is not None or not blocking):
         raise ValueError("skip_packages goes with neither no_deps_requirements nor blocking=False")
-    wanted = requirements.split() if isinstance(requirements, str) else list(requirements)
-    code, lines = _record.asked(tuple(wanted), requester or "")
-    if not blocking:
-        _finishLater(code, lines, logCallback, completedCallback)
-    elif code:
-        raise CalledProcessError(code, "pip install")
+    args = ["install", *(requirements.split() if isinstance(requirements, str) else requirements)]
+    if blocking:
+        slicer.util.executePythonModule("pip", args)
+    else:
+        _installLater(args, logCallback, completedCallback)
     return list(skip_packages) if skip_packages is not None else None
 
 
-def _finishLater(code, lines, logCallback, completedCallback):
+def _installLater(args, logCallback, completedCallback):
     global _inProgress
     if _inProgress:
         raise RuntimeError("A non-blocking pip_install is already in progress.")
     _inProgress = True
 
-    def finish():
+    def finish(code):
         global _inProgress
         _inProgress = False
-        for line in lines if logCallback else ():
-            logCallback(line)
         if completedCallback:
             completedCallback(code)
 
-    qt.QTimer.singleShot(20, finish)
+    slicer.util.executePythonModule("pip", args, blocking=False, logCallback=logCallback, completedCallback=finish)
 
 
 def pip_uninstall(requirements):
-    _record.asked(("uninstall", *requirements.split()), "")
+    slicer.util.executePythonModule("pip", ["uninstall", *requirements.split(), "--yes"])

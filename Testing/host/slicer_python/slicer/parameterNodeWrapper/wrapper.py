@@ -51,9 +51,10 @@ class _Wrapper:
             self._parameter(name).write(self.parameterNode, self._prefix + name, value)
 
     def connectGui(self, gui):
+        """Returns no tag, as in Slicer (its issue 7547): what has to be disconnected takes connectParametersToGui."""
         widgets = gui.findChildren(qt.QWidget) if hasattr(gui, "isWidgetType") else list(vars(gui).values())
         named = {widget.property(SlicerParameterNamePropertyName): widget for widget in widgets}
-        return self.connectParametersToGui({name: widget for name, widget in named.items() if name})
+        self.connectParametersToGui({name: widget for name, widget in named.items() if name})
 
     def connectParametersToGui(self, mapping):
         connectors = {name: Connector(widget, self._parameter(name)) for name, widget in mapping.items()}
