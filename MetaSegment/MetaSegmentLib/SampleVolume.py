@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import slicer
+from slicer.i18n import tr as _
 
 _NAME = "CTLiver"
 _SHA256 = "e16eae0ae6fefa858c5c11e58f0f1bb81834d81b7102e021571056324ef6f37e"
@@ -25,7 +26,10 @@ def registerSample(thumbnail: str) -> None:
 
 
 def loadSample() -> slicer.vtkMRMLScalarVolumeNode:
-    """Download (once) and load the volume; raises where that fails."""
+    """Download (once) and load the volume; raises RuntimeError where that fails."""
     import SampleData
 
-    return SampleData.downloadSample(_NAME)
+    nodes = SampleData.downloadSamples(_NAME)
+    if not nodes or nodes[0] is None:  # SampleData logs why
+        raise RuntimeError(_("It could not be downloaded: is this computer connected to the internet?"))
+    return nodes[0]

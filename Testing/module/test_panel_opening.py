@@ -64,6 +64,16 @@ def test_the_sample_is_listed_and_loaded_by_a_button(a_panel, a_body, tmp_path):
     assert a_panel.session.volumeNode.GetName() == "CTLiver"
 
 
+def test_a_sample_that_cannot_be_downloaded_is_told(a_panel, monkeypatch):
+    import SampleData
+
+    # Modules/Scripted/SampleData/SampleData.py, downloadSamples: no node where all downloads failed
+    monkeypatch.setattr(SampleData, "downloadSamples", lambda name: [])
+    a_panel.ui.sampleButton.click()
+    assert "connected to the internet" in a_panel.host.dialogs.texts()[-1]
+    a_panel.host.errors.clear()
+
+
 def test_a_warped_volume_is_refused_with_a_reason_and_taken_up_again_once_it_is_not(a_panel_with_strokes):
     panel = a_panel_with_strokes
     volume, listed = panel.session.volumeNode, panel.states()
