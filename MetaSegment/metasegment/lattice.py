@@ -1,5 +1,5 @@
 """Labels moved between two grids whose voxels coincide (other order or direction of axes, or another extent), and the
-extent of a mask.
+extent and the number of what is marked.
 
 Never resamples: where the voxels of one grid are not those of the other, that is an error.
 """
@@ -49,6 +49,14 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
         mask = mask.swapaxes(0, axis)[part].swapaxes(0, axis)
         window.append(part)
     return tuple(window)
+
+
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """Voxels of each of the 256 labels uint8 (k, j, i)."""
+    counts = np.zeros(256, np.int64)
+    for plane in labels:  # counting the whole volume at once would copy it to 64 bits
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return counts
 
 
 def _steps(geometry: Geometry, wanted: Geometry) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 Triple = tuple[float, float, float]
+#: What makes the weights (cells, voxels) of a grid along an axis, for voxels from an index up to another.
+Weights = Callable[["Grid", int, int, int, torch.device], Tensor]
 Shape = tuple[int, int, int]
 
 #: Cell counts an axis may have. Multiples of 8, as the U-Net halves the grid three times; at least two at the
@@ -110,16 +112,25 @@ def resample(array: Tensor, grid: Grid) -> Tensor:
 
     Cells outside the array repeat its border. Returns float32 of shape (…, *grid.shape) on the array's device.
     """
-    return _separably(array, grid, _linear_weights)
+    for axis in range(3):
+        array = _applied(array, grid, axis, _linear_weights)
+    return array
 
 
-def rasterise(masks: Tensor, grid: Grid) -> Tensor:
-    """Counts, for each cell, the marked voxels (…, k, j, i) whose centre it holds; a cell between voxels takes its
-    nearest one.
+def rasterise(masks: Tensor, axis: int, planes: Tensor, size: int, grid: Grid) -> Tensor:
+    """Counts, for each cell, the marked voxels whose centre it holds; a cell between voxels takes its nearest one.
 
-    A plane of marked voxels therefore stays a plane without holes at any resolution. Returns float32 (…, *grid.shape).
+    `masks` (…, k, j, i) are those planes across an axis, of `size` in all, that may hold a marked voxel; `planes` are
+    their indices. A plane of marked voxels stays a plane without holes at any resolution. Returns float32
+    (…, *grid.shape).
     """
-    return _separably(masks, grid, _membership)
+    lo, hi = _needed(grid, axis, size)
+    within = (planes >= lo) & (planes < hi)
+    weights = _membership(grid, axis, lo, hi, masks.device)[:, planes[within] - lo]
+    out = masks.movedim(axis - 3, 0)[within].movedim(0, axis - 3)
+    for other in (a for a in range(3) if a != axis):
+        out = _applied(out, grid, other, _membership)
+    return _along(out.float(), weights, axis - 3)
 
 
 def ends(mask: Tensor, stray: float) -> tuple[Tensor, Tensor] | None:
@@ -167,14 +178,11 @@ def _cells(lengths: Sequence[float], spacing: Sequence[float], cell: float) -> S
     return k, j, i
 
 
-def _separably(array: Tensor, grid: Grid, weights_of: Callable[[Grid, int, int, int, torch.device], Tensor]) -> Tensor:
-    """Applies the weights (cells, voxels) of each axis to an array (…, k, j, i), looking only at the voxels needed."""
-    out = array
-    for axis in range(3):
-        dim = axis - 3
-        lo, hi = _needed(grid, axis, out.shape[dim])
-        out = _along(out.narrow(dim, lo, hi - lo).float(), weights_of(grid, axis, lo, hi, array.device), dim)
-    return out
+def _applied(array: Tensor, grid: Grid, axis: int, weights_of: Weights) -> Tensor:
+    """Applies the weights (cells, voxels) of an axis to an array (…, k, j, i), looking only at the voxels needed."""
+    dim = axis - 3
+    lo, hi = _needed(grid, axis, array.shape[dim])
+    return _along(array.narrow(dim, lo, hi - lo).float(), weights_of(grid, axis, lo, hi, array.device), dim)
 
 
 def _needed(grid: Grid, axis: int, size: int) -> tuple[int, int]:

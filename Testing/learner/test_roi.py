@@ -19,6 +19,7 @@ from metasegment.roi import (
     Shape,
     cell_count,
     grown,
+    on_axis,
     rasterise,
     resample,
     to_voxels,
@@ -194,11 +195,17 @@ def test_a_surface_in_the_world_comes_back_in_place_on_awkward_grids(awkward_geo
     assert float((back - height_mm)[inner].abs().max()) < 2 * RIPPLE * max(awkward_geometry.spacing)
 
 
+def rasterised(masks: Tensor, grid: Grid) -> Tensor:
+    """Marks anywhere."""
+    size = masks.shape[-3]
+    return rasterise(masks, 0, torch.arange(size), size, grid)
+
+
 def test_cells_that_are_the_voxels_change_nothing() -> None:
     field = torch.randn(2, 7, 5, 9, generator=torch.Generator().manual_seed(0))
     grid = voxel_grid((7, 5, 9))
     assert torch.equal(resample(field, grid), field)
-    assert torch.equal(rasterise(field > 0, grid), (field > 0).float())
+    assert torch.equal(rasterised(field > 0, grid), (field > 0).float())
     values, where = to_voxels(field, grid, (7, 5, 9))
     assert torch.equal(values, field)
     assert where == (slice(0, 7), slice(0, 5), slice(0, 9))
@@ -240,7 +247,7 @@ def test_an_annotated_plane_stays_a_plane_without_holes_at_any_resolution(
     index = data.draw(st.integers(low, high))
     marked = torch.zeros(shape, dtype=torch.bool)
     marked.movedim(axis, 0)[index] = True
-    cells = rasterise(marked, grid) > 0
+    cells = rasterised(marked, grid) > 0
     planes = cells.movedim(axis, 0).flatten(1)
     assert torch.equal(planes.all(1), planes.any(1))
     found = planes.any(1).nonzero()[:, 0]
@@ -253,11 +260,23 @@ def test_an_annotated_plane_stays_a_plane_without_holes_at_any_resolution(
 
 
 @seldom
+@given(grids(0.25, 4), st.integers(0, 2), st.integers(0, 1000))
+def test_planes_without_a_mark_may_be_left_out(drawn: tuple[Shape, Grid], axis: int, seed: int) -> None:
+    shape, grid = drawn
+    chance = torch.Generator().manual_seed(seed)
+    some = torch.rand(shape[axis], generator=chance) < 0.3
+    marked = (torch.rand(shape, generator=chance) < 0.5) & on_axis(some, axis)
+    planes = some.nonzero()[:, 0]
+    found = rasterise(marked.index_select(axis, planes), axis, planes, shape[axis], grid)
+    assert torch.equal(found, rasterised(marked, grid))
+
+
+@seldom
 @given(shapes, st.tuples(*[st.floats(1, 4)] * 3), st.integers(0, 1000))
 def test_coarse_cells_count_every_voxel_once(shape: Shape, steps: tuple[float, float, float], seed: int) -> None:
     marked = torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < 0.2
     k, j, i = (math.floor(n / s) for n, s in zip(shape, steps, strict=True))
-    counted = rasterise(marked, Grid(voxel_grid(shape).box, (k, j, i)))
+    counted = rasterised(marked, Grid(voxel_grid(shape).box, (k, j, i)))
     assert int(counted.sum()) == int(marked.sum())
 
 

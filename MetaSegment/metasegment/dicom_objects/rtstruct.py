@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
+from ..lattice import label_counts
 from ..seg_nrrd import Segment
 from ..volume import Geometry
 from .contours import filled, polygons_around
@@ -95,7 +96,7 @@ def _painted(areas: list[tuple[Segment, dict[int, list[np.ndarray]]]], grid: Geo
     for _, label, planes in sorted(masks, key=lambda mask: -mask[0]):
         for k, plane in planes.items():
             labels[k][plane] = label
-    left = np.sum([np.bincount(plane.ravel(), minlength=256) for plane in labels], axis=0)
+    left = label_counts(labels)
     for drawn, label, _ in masks:
         if left[label] < (1 - _SHARED) * drawn:
             share = 1 - left[label] / drawn

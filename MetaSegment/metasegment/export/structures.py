@@ -16,7 +16,7 @@ from ..annotation import BACKGROUND, as_label_array, mark_background, read_label
 from ..dicom_objects.drawn import read_drawn
 from ..dicom_series import is_dicom
 from ..errors import InputError
-from ..lattice import moved_to_grid
+from ..lattice import label_counts, moved_to_grid
 from ..seg_nrrd import Color, Segment, segments_in
 from ..task import Task
 from ..terminology import terminology_in, terminology_of
@@ -101,10 +101,7 @@ def default_color(label: int) -> Color:
 
 def present_labels(labels: np.ndarray) -> tuple[int, ...]:
     """Labels that have voxels, 0 included, sorted."""
-    counts = np.zeros(256, np.int64)
-    for plane in labels:  # counting the whole volume at once would copy it to 64 bits
-        counts += np.bincount(plane.ravel(), minlength=256)
-    return tuple(np.flatnonzero(counts).tolist())
+    return tuple(np.flatnonzero(label_counts(labels)).tolist())
 
 
 def _from_label_file(path: str | Path) -> Structures:

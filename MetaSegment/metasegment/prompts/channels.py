@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -43,6 +44,14 @@ class Scene:
     labels: Tensor
     spacing: tuple[float, float, float]
 
+    @cached_property
+    def annotated(self) -> tuple[int, Tensor]:
+        """The axis along which the fewest planes hold annotated voxels, and the indices of those planes."""
+        known = self.labels != 0
+        planes = [known.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0] for axis in range(3)]
+        axis = min(range(3), key=lambda a: len(planes[a]) / self.labels.shape[a])
+        return axis, planes[axis]
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -65,8 +74,10 @@ class Prompt:
 
 def known_fractions(scene: Scene, structure: int, grid: Grid) -> tuple[Tensor, Tensor]:
     """Share of structure and of background on each cell that holds an annotated voxel; both 0 elsewhere (k, j, i)."""
-    marked = torch.stack([scene.labels == structure, scene.labels != 0])
-    inside, known = rasterise(marked, grid)
+    axis, planes = scene.annotated
+    labels = scene.labels.index_select(axis, planes)
+    marked = torch.stack([labels == structure, labels != 0])
+    inside, known = rasterise(marked, axis, planes, scene.labels.shape[axis], grid)
     fg = inside / known.clamp(min=1)
     return fg, (known > 0).float() - fg
 

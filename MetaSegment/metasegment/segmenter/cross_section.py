@@ -102,10 +102,10 @@ def _share(value: float, limits: tuple[float, float]) -> float:
 def _drawn_to(plane: Tensor, area: float, share: float) -> Tensor:
     """A plane of probabilities whose area in voxels is drawn to `area`, a logarithm, by a share of the way."""
     found = max(1, int((plane > 0.5).sum()))
-    ranked = plane.flatten().sort(descending=True).values.clamp(_CERTAIN, 1 - _CERTAIN)
-    possible = int((ranked > LEAST_PROBABILITY).sum())
+    possible = int((plane > LEAST_PROBABILITY).sum())
     voxels = min(possible, round(math.exp((1 - share) * math.log(found) + share * area)))
-    if not 0 < voxels < len(ranked):
+    if not 0 < voxels < plane.numel():
         return plane
-    border = torch.logit(ranked[voxels - 1 : voxels + 1]).mean()
+    last = plane.flatten().topk(voxels + 1).values[-2:]
+    border = torch.logit(last.clamp(_CERTAIN, 1 - _CERTAIN)).mean()
     return torch.sigmoid(torch.logit(plane.clamp(_CERTAIN, 1 - _CERTAIN)) - border)

@@ -14,6 +14,7 @@ from ..annotation import Annotation, empty_annotation
 from ..engine import Engine
 from ..errors import InputError
 from ..export import default_name
+from ..lattice import label_counts
 from ..memory import peak_memory_mb
 from ..segmentation import AUTO, Budget, NextSlice, Segmentation, StructureResult
 from ..strategies import MetaStrategy, Strategy, all_strategies
@@ -163,7 +164,7 @@ class Segmenter:
     def _result(self, question: Question, findings: Sequence[Finding], watch: Watch) -> Segmentation:
         map_ = compose(question.annotation, [f.placed for f in findings])
         millilitres = float(np.prod(question.volume.geometry.spacing)) / 1000
-        counts = np.bincount(map_.labels[map_.region].ravel(), minlength=256)
+        counts = label_counts(map_.labels[map_.region])
         structures = tuple(
             StructureResult(
                 label=label,
