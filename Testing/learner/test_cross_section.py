@@ -102,6 +102,15 @@ def test_a_slice_on_which_the_tube_is_absent_ends_it() -> None:
     assert not found[56:].any()
 
 
+def test_what_is_added_gives_way_to_a_structure_that_is_surer() -> None:
+    tube = tube_along(0, drawn=(22, 56))
+    answer = seen_as(tube, inside=0.2)
+    answer.probability[40] = seen_as(tube, inside=0.9).probability[40]
+    found = steadied(answer, tube.scene, STRUCTURE).probability
+    assert 0.5 < found[30].max() <= 0.6
+    assert found[40].max() > 0.8
+
+
 def test_what_the_network_rules_out_is_not_filled_in() -> None:
     tube = tube_along(0, drawn=(25, 55))
     found = tube.areas(steadied(seen_as(tube, inside=0.005), tube.scene, STRUCTURE))

@@ -28,6 +28,8 @@ LARGEST_SHARE = 0.75
 BEYOND = 0.5
 #: No voxel below this probability is added to reach an area.
 LEAST_PROBABILITY = 0.01
+#: No voxel that is added gets more than this: another structure that is surer of it shall have it.
+DOUBTFUL = 0.6
 _CERTAIN = 1e-4
 
 
@@ -53,7 +55,7 @@ def steadied(answer: Answer, scene: Scene, structure: int) -> Answer:
     """The answer with the cross-sections of a tube drawn to those on its slices, by a threshold for each plane; then on
     the voxels of the scene, since areas of a few voxels are counted. Unchanged where slices show no tube.
 
-    Voxels keep their order within a plane; probabilities stay so that 0.5 is the border.
+    Within a plane the most probable voxels are taken; probabilities stay so that 0.5 is the border.
     """
     stretches = [stretch for axis in range(3) for stretch in _stretches(scene, structure, axis)]
     if not stretches:
@@ -108,4 +110,5 @@ def _drawn_to(plane: Tensor, area: float, share: float) -> Tensor:
         return plane
     last = plane.flatten().topk(voxels + 1).values[-2:]
     border = torch.logit(last.clamp(_CERTAIN, 1 - _CERTAIN)).mean()
-    return torch.sigmoid(torch.logit(plane.clamp(_CERTAIN, 1 - _CERTAIN)) - border)
+    moved = torch.sigmoid(torch.logit(plane.clamp(_CERTAIN, 1 - _CERTAIN)) - border)
+    return torch.where(plane > 0.5, moved, moved.clamp(max=DOUBTFUL))
