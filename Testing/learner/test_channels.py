@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch import Generator, Tensor
 from metasegment.annotation import BACKGROUND
 from metasegment.prompts import CHANNELS, PREVIOUS, Scene, known_fractions, make_channels, make_prompt
 from metasegment.prompts.appearance import learn_appearance
-from metasegment.roi import Box, Grid
+from metasegment.roi import Box, Grid, resample
 from metasegment.strategies.base import Support
 
 OTHER = 2
@@ -184,3 +185,24 @@ def test_turning_the_volume_turns_the_channels(
     # The sweeps go along k, j, i in turn: a few winding paths are not yet the shortest when they stop.
     torch.testing.assert_close(found[paths], straight[paths], atol=0.1, rtol=0)
     assert float((found - straight)[paths].abs().mean()) < 1e-3
+
+
+def test_an_image_is_resampled_once_for_all_labels_on_it() -> None:
+    image = torch.randn(12, 10, 8, generator=torch.Generator().manual_seed(0))
+    scene = Scene(image, torch.zeros(image.shape, dtype=torch.uint8), (1.0, 1.0, 2.0))
+    grid = Grid(Box((1.0, 1.0, 1.0), (9.0, 9.0, 7.0)), (4, 4, 3))
+    seen = scene.image_on(grid)
+    assert torch.equal(seen, resample(image, grid))
+    assert replace(scene, labels=torch.ones(image.shape, dtype=torch.uint8)).image_on(grid) is seen
+    other = Scene(image + 1, scene.labels, scene.spacing)
+    assert torch.equal(other.image_on(grid), resample(image + 1, grid))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_annotation_is_looked_for_on_its_own_planes(axis: int) -> None:
+    labels = torch.zeros(9, 8, 7, dtype=torch.uint8)
+    for plane in (2, 5):
+        labels.select(axis, plane)[:] = 255
+    scene = Scene(torch.zeros(labels.shape), labels, (1.0, 1.0, 1.0))
+    found, planes = scene.annotated
+    assert (found, planes.tolist()) == (axis, [2, 5])

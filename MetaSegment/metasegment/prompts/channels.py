@@ -7,7 +7,7 @@ Everything here sees only the labels it is given: hiding a slice means passing l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -43,12 +43,20 @@ class Scene:
     image: Tensor
     labels: Tensor
     spacing: tuple[float, float, float]
+    _seen: dict[Grid, Tensor] = field(default_factory=dict, repr=False, compare=False)
+
+    def image_on(self, grid: Grid) -> Tensor:
+        """The image on a grid: resampled once for all scenes of this image, and therefore never to be written to."""
+        if grid not in self._seen:
+            self._seen[grid] = resample(self.image, grid)
+        return self._seen[grid]
 
     @cached_property
     def annotated(self) -> tuple[int, Tensor]:
         """The axis along which the fewest planes hold annotated voxels, and the indices of those planes."""
         known = self.labels != 0
-        planes = [known.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0] for axis in range(3)]
+        rows = known.any(2)
+        planes = [held.nonzero()[:, 0] for held in (rows.any(1), rows.any(0), known.any(0).any(0))]
         axis = min(range(3), key=lambda a: len(planes[a]) / self.labels.shape[a])
         return axis, planes[axis]
 
@@ -84,7 +92,7 @@ def known_fractions(scene: Scene, structure: int, grid: Grid) -> tuple[Tensor, T
 
 def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
     """Reads the scene's labels on a grid and runs the classical methods on them."""
-    image = resample(scene.image, grid)
+    image = scene.image_on(grid)
     fg, bg = known_fractions(scene, structure, grid)
     spacing = grid.cell_spacing(scene.spacing)
     appearance = learn_appearance(image, fg, bg)
@@ -104,7 +112,7 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
 def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Prompt:
     """The prompt on a finer part of its grid: the geodesic competes there again, along edges that it sees better."""
     part = grid.within(prompt.grid)
-    image = prompt.appearance.standardise(resample(scene.image, grid))
+    image = prompt.appearance.standardise(scene.image_on(grid))
     fg, bg = known_fractions(scene, structure, grid)
     fields = resample(prompt.fields, part)
     fields[2] = _competition(image, fg, bg, grid.cell_spacing(scene.spacing))
@@ -116,7 +124,7 @@ def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, prev
 
     `previous` is an earlier probability on `grid` (k, j, i).
     """
-    image = resample(scene.image, grid)
+    image = scene.image_on(grid)
     fg, bg = known_fractions(scene, structure, grid)
     interpolation, distance, competition = resample(prompt.fields, grid.within(prompt.grid))
     earlier = torch.zeros_like(fg) if previous is None else 2 * previous - 1

@@ -25,7 +25,8 @@ def annotated_planes(known: Tensor) -> list[Tensor]:
     if bool(known.all()):
         nothing = torch.zeros(0, dtype=torch.long, device=known.device)
         return [torch.arange(known.shape[0], device=known.device), nothing, nothing]
-    return [known.flatten(1).all(1).nonzero()[:, 0] for known in (known.movedim(axis, 0) for axis in range(3))]
+    rows = known.all(2)
+    return [held.nonzero()[:, 0] for held in (rows.all(1), rows.all(0), known.all(0).all(0))]
 
 
 def distance_to_known(known: Tensor, spacing: Sequence[float]) -> Tensor:

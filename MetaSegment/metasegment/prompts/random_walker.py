@@ -52,7 +52,7 @@ def walk(
         start = resample(walk(scene, structure, appearance, half, below, 4 * pull), grid.within(half))
     else:
         start = torch.full_like(values, float(values[fixed].mean())) if earlier is None else earlier
-    weights = _weights(appearance.standardise(resample(scene.image, grid)), grid.cell_spacing(scene.spacing))
+    weights = _weights(appearance.standardise(scene.image_on(grid)), grid.cell_spacing(scene.spacing))
     degree, source = _inflow(weights, torch.ones_like(values)), torch.zeros_like(values)
     if earlier is not None:
         degree, source = degree + pull, pull * earlier

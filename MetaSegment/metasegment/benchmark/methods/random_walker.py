@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...prompts import Scene, known_fractions
-from ...roi import Box, Grid, resample, working_grid
+from ...roi import Box, Grid, working_grid
 from ..packages import absent, versions
 from ..region import closed_seeds, in_volume, scene_in, starting_region
 from ..study import STRUCTURE, Prediction, Study
@@ -72,7 +72,7 @@ def walk(scene: Scene, grid: Grid) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # probabilities a few thousandths outside 0...1
         found = random_walker(
-            standardised(resample(scene.image, grid).numpy()),
+            standardised(scene.image_on(grid).numpy()),
             seeds,
             beta=BETA,
             mode="cg_j",

@@ -17,7 +17,7 @@ from ...engine import Engine, choose_device
 from ...losses import segmentation_loss
 from ...network import build_network
 from ...prompts import CHANNELS, Scene, known_fractions
-from ...roi import Grid, resample, working_grid
+from ...roi import Grid, working_grid
 from ...segmenter.answer import COARSE_CELLS
 from ...segmenter.case import shifted
 from ...strategies.base import Heartbeat
@@ -71,7 +71,7 @@ def trained(scene: Scene, grid: Grid, heartbeat: Heartbeat) -> Tensor:
         network = build_network()
     engine = Engine(network, choose_device("auto"))
     chance = Generator().manual_seed(SEED)
-    channels = image_alone(resample(scene.image, grid))
+    channels = image_alone(scene.image_on(grid))
     inside, outside = known_fractions(scene, STRUCTURE, grid)
     optimiser = torch.optim.Adam(engine.network.parameters(), lr=LEARNING_RATE)
     while True:
