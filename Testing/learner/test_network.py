@@ -183,3 +183,32 @@ def test_a_home_that_cannot_be_written_costs_only_the_measurement(tmp_path: Path
     occupied = tmp_path / "file"
     occupied.write_text("")
     assert fastest_precision(CountedConvolution(), "cpu", False, occupied / "precision.json").dtype in PRECISIONS
+
+
+def test_a_network_is_trained_in_a_format_whose_gradients_are_right_on_the_smallest_grid(tmp_path: Path) -> None:
+    network = build_network()
+    precision = fastest_precision(network, "cpu", True, tmp_path / "precision.json")
+    precision.lay_out(network)
+    channels = torch.randn(1, len(CHANNELS), 16, 16, 16, generator=torch.Generator().manual_seed(1))
+    largest = []
+    for _ in range(40):
+        with precision.autocast("cpu"):
+            out = network(channels.contiguous(memory_format=precision.memory_format))
+        gradients = torch.autograd.grad(out.float().mean(), list(network.parameters()))
+        largest.append(max(float(gradient.abs().max()) for gradient in gradients))
+    assert max(largest) < 10 * min(largest)
+
+
+def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metasegment import precision as module
+
+    monkeypatch.setattr(module, "_seconds", lambda network, option, *_: float(option.dtype == "float32"))
+
+    class Wrong(CountedConvolution):
+        def forward(self, x: Tensor) -> Tensor:
+            out = super().forward(x)
+            return out * (1e6 if torch.is_autocast_enabled("cpu") else 1.0)
+
+    network, cache = Wrong(), tmp_path / "precision.json"
+    assert fastest_precision(network, "cpu", True, cache).dtype == "float32"
+    assert fastest_precision(network, "cpu", False, cache).dtype == "bfloat16"

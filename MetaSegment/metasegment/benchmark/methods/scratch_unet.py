@@ -16,6 +16,7 @@ from ... import __version__
 from ...engine import Engine, choose_device
 from ...losses import segmentation_loss
 from ...network import build_network
+from ...precision import fastest_precision
 from ...prompts import CHANNELS, Scene, known_fractions
 from ...roi import Grid, working_grid
 from ...segmenter.answer import COARSE_CELLS
@@ -70,6 +71,8 @@ def trained(scene: Scene, grid: Grid, heartbeat: Heartbeat) -> Tensor:
         torch.manual_seed(SEED)
         network = build_network()
     engine = Engine(network, choose_device("auto"))
+    engine.precision = fastest_precision(network, engine.device, training=True)
+    engine.precision.lay_out(network)
     chance = Generator().manual_seed(SEED)
     channels = image_alone(scene.image_on(grid))
     inside, outside = known_fractions(scene, STRUCTURE, grid)
