@@ -59,6 +59,7 @@ def joined_ranks(device: str) -> Iterator[Ranks]:
     dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # torchrun ends all when one fails, even at its very end: none may be writing then
     finally:
         dist.destroy_process_group()
 
