@@ -36,7 +36,7 @@ class MetaSegment(ScriptedLoadableModule):
 
     def onStartupCompleted(self):
         """List the tutorial's volume in Sample Data."""
-        from MetaSegmentLib.SampleVolume import registerSample
+        from MetaSegmentLib.scene.SampleVolume import registerSample
 
         registerSample(self.resourcePath("Icons/MetaSegment.png"))
 
@@ -47,7 +47,7 @@ class MetaSegmentWidget(ScriptedLoadableModuleWidget):
     def setup(self):
         """Make the panel; installs, starts and sends nothing."""
         super().setup()
-        from MetaSegmentLib.Widget import Widget
+        from MetaSegmentLib.panel.Widget import Widget
 
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MetaSegment.ui"))
         self.layout.addWidget(uiWidget)
@@ -76,7 +76,7 @@ class MetaSegmentLogic(ScriptedLoadableModuleLogic):
 
     def parameters(self):
         """Typed access to the module's parameter node."""
-        from MetaSegmentLib.Parameters import Parameters
+        from MetaSegmentLib.scene.Parameters import Parameters
 
         return Parameters(self.getParameterNode())
 
@@ -93,9 +93,9 @@ class MetaSegmentTest(ScriptedLoadableModuleTest):
         import numpy as np
 
         from metasegment.segmentation import Budget
-        from MetaSegmentLib.SegmentationOf import segmentationOf
-        from MetaSegmentLib.Session import Session
-        from MetaSegmentLib.SliceEntry import SliceState
+        from MetaSegmentLib.scene.SegmentationOf import segmentationOf
+        from MetaSegmentLib.work.Session import Session
+        from MetaSegmentLib.work.SliceEntry import SliceState
 
         voxels = np.random.default_rng(0).integers(0, 100, (8, 20, 24)).astype(np.int16)
         volume = slicer.util.addVolumeFromArray(voxels, name="Test")

@@ -13,7 +13,8 @@ import pytest
 import SimpleITK as sitk
 
 from metasegment.errors import InputError
-from metasegment.volume import Geometry, Volume, read_volume
+from metasegment.io.volume_file import read_volume
+from metasegment.volume import Geometry, Volume
 
 sys.path.insert(0, str(Path(__file__).parent))  # where fixtures are that several folders share
 

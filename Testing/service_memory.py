@@ -15,11 +15,11 @@ from multiprocessing import get_context
 import numpy as np
 from speed import with_peak
 
-from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, completed
-from metasegment.engine import Engine
-from metasegment.learnt import load_learnt
+from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, complete
 from metasegment.memory import peak_memory_mb
-from metasegment.network import RELEASED, load_network
+from metasegment.network.engine import Engine
+from metasegment.network.meta_parameters import load_learnt
+from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.service.estimate import running_bytes
@@ -58,7 +58,7 @@ def memory(shape: tuple[int, int, int], radius: float, structures: int, kind: Ki
     volume, annotation, truth = study(shape, radius, structures)
     segmenter = Segmenter(Engine(load_network(), "cpu", load_learnt(RELEASED)))
     way = (Budget(seconds=1), "auto") if auto else (Budget(seconds=0), "in_context")
-    accepted = completed(annotation, truth)
+    accepted = complete(annotation, truth)
     task = segmenter.teach(volume, accepted) if kind == "apply" else None
     work: dict[str, Callable[[], object]] = {
         "segment": lambda: segmenter.segment(volume, annotation, *way),

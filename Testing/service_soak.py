@@ -25,9 +25,9 @@ from metasegment.annotation import BACKGROUND, Annotation, annotation_from_label
 from metasegment.client import LearnerClient
 from metasegment.client.errors import Superseded
 from metasegment.errors import Cancelled
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget
 from metasegment.volume import Geometry, Volume
-from metasegment.watch import Watch
 
 GRID = Geometry((28, 26, 24), (1.0, 1.0, 1.5), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
 #: What clients do, and how often.
@@ -70,10 +70,10 @@ class Client:
         key, volume, annotation = about
         asked = time.monotonic()
         if deed == "suggest":
-            self.learner.suggest(volume, annotation, self.watch())
+            self.learner.suggest(volume, annotation, self.progress())
         elif deed == "cancel":
             try:
-                self.ask(volume, annotation, self.watch(asked + patience))
+                self.ask(volume, annotation, self.progress(asked + patience))
             except Cancelled:
                 return
         elif deed == "ask anew":
@@ -82,13 +82,13 @@ class Client:
             first.start()
             admitted.wait()
             time.sleep(patience / 2)
-            self.note(key, self.ask(volume, annotation, self.watch()))
+            self.note(key, self.ask(volume, annotation, self.progress()))
             first.join()
         else:
-            self.note(key, self.ask(volume, annotation, self.watch()))
+            self.note(key, self.ask(volume, annotation, self.progress()))
 
-    def ask(self, volume: Volume, annotation: Annotation, watch: Watch) -> bytes:
-        result = self.learner.segment(volume, annotation, Budget(seconds=0), "in_context", watch=watch)
+    def ask(self, volume: Volume, annotation: Annotation, progress: Progress) -> bytes:
+        result = self.learner.segment(volume, annotation, Budget(seconds=0), "in_context", progress=progress)
         return result.labels.tobytes()
 
     def ask_in_vain(self, volume: Volume, annotation: Annotation, admitted: threading.Event) -> None:
@@ -97,7 +97,7 @@ class Client:
                 admitted.set()
 
         try:
-            self.ask(volume, annotation, Watch(progress=progress))
+            self.ask(volume, annotation, Progress(report=progress))
         except Superseded:
             self.done["superseded"] += 1
         except Exception as error:
@@ -108,7 +108,7 @@ class Client:
         if self.answers.setdefault(key, answer) != answer:
             self.errors.append("two answers to one question")
 
-    def watch(self, until: float = float("inf")) -> Watch:
+    def progress(self, until: float = float("inf")) -> Progress:
         """Notes when the job begins to run; cancels at a time."""
         asked, seen = time.monotonic(), False
 
@@ -118,7 +118,7 @@ class Client:
                 seen = True
                 self.waits.append(time.monotonic() - asked)
 
-        return Watch(progress=progress, cancelled=lambda: time.monotonic() > until)
+        return Progress(report=progress, cancelled=lambda: time.monotonic() > until)
 
 
 def main() -> None:

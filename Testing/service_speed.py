@@ -25,9 +25,9 @@ import numpy as np
 from speed import annotated, ct_like
 
 from metasegment.client import LocalLearner
-from metasegment.engine import Engine
-from metasegment.learnt import load_learnt
-from metasegment.network import RELEASED, load_network
+from metasegment.network.engine import Engine
+from metasegment.network.meta_parameters import load_learnt
+from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.volume import Volume

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
+from metasegment.benchmark.method import Study
 from metasegment.benchmark.methods.grow_from_seeds import METHODS
-from metasegment.benchmark.study import Study
-from metasegment.engine import Engine, choose_device
-from metasegment.network import load_network
-from metasegment.prompts import CHANNELS
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import Engine, choose_device
+from metasegment.network.unet import load_network
 from metasegment.segmenter import Segmenter
 from metasegment.volume import Geometry, Volume
 

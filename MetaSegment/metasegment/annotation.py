@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from .dicom_objects.drawn import read_drawn
-from .dicom_series import is_dicom
 from .errors import InputError
-from .image_file import read_image, read_metadata
 from .oblique import digital_plane
-from .seg_nrrd import Color, Segment, segments_in
-from .volume import Geometry, Volume, volume_from_image
+from .structure import Color, Segment
+from .volume import Geometry
 
 UNKNOWN, BACKGROUND = 0, 255
 AXIS_NAMES = ("k", "j", "i")
@@ -82,36 +78,6 @@ def empty_annotation(geometry: Geometry) -> Annotation:
     return Annotation(np.zeros(geometry.shape, np.uint8), geometry)
 
 
-def read_annotation(path: str | Path, geometry: Geometry, frame_of_reference: str | None = None) -> Annotation:
-    """Read a label file that lies on the image's grid `geometry`; see `annotation_from_labels`.
-
-    In a `.seg.nrrd` names and colours are kept, and a segment named "background" counts as 255 whatever its
-    value. Slices on which a DICOM segmentation or structure set has something are fully annotated, others unknown;
-    `frame_of_reference` is the DICOM image's, where it is one. Raises InputError, naming the file, where it is
-    unreadable, on another grid, drawn on another image, or holds nothing to learn from.
-    """
-    if is_dicom(path):
-        drawn = read_drawn(path, geometry, frame_of_reference)
-        return _annotation(drawn.labels, geometry, drawn.segments)
-    volume, metadata = read_label_file(path)
-    if difference := geometry.difference(volume.geometry):
-        raise InputError(f"{path} is not on the image's grid: it has {difference}")
-    try:
-        segments = segments_in(metadata)
-        labels = as_label_array(volume.array)
-        return _annotation(labels, geometry, mark_background(labels, segments))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def read_label_file(path: str | Path) -> tuple[Volume, dict[str, str]]:
-    """A label file's voxels as they are, and its metadata; raises InputError where segments in it overlap."""
-    metadata = read_metadata(path)
-    if "Segment0_ID" in metadata and metadata["components"] != "1":
-        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
-    return volume_from_image(read_image(path), path), metadata
-
-
 def annotation_from_labels(
     labels: np.ndarray,
     geometry: Geometry,
@@ -172,7 +138,7 @@ def add_oblique_slice(annotation: Annotation, mask: np.ndarray, affine: np.ndarr
     )
 
 
-def completed(annotation: Annotation, labels: np.ndarray) -> Annotation:
+def complete(annotation: Annotation, labels: np.ndarray) -> Annotation:
     """The annotation with every unknown voxel filled from a label map uint8 (k, j, i), whose 0 is background."""
     filled = np.where(labels == UNKNOWN, np.uint8(BACKGROUND), labels)
     known = annotation.labels != UNKNOWN
@@ -181,7 +147,7 @@ def completed(annotation: Annotation, labels: np.ndarray) -> Annotation:
     return replace(found, names=annotation.names, colors=annotation.colors)
 
 
-def sheets(annotation: Annotation) -> tuple[AnnotatedSlice | ObliqueSlice, ...]:
+def annotated_slices(annotation: Annotation) -> tuple[AnnotatedSlice | ObliqueSlice, ...]:
     """All annotated slices, oblique ones last; the `voxels` of one can be hidden and the others kept.
 
     Voxels on the line where two slices cross belong to both.
@@ -218,11 +184,6 @@ def as_label_array(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f" and not np.array_equal(labels, array):
         raise InputError("labels out of range: some are fractions; a label is a whole number 0...255")
     return labels
-
-
-def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment]) -> Annotation:
-    names = {segment.label: segment.name for segment in segments}
-    return annotation_from_labels(labels, geometry, names, {segment.label: segment.color for segment in segments})
 
 
 def mark_background(labels: np.ndarray, segments: Sequence[Segment]) -> list[Segment]:

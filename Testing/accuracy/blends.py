@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from tasks import as_study, over_datasets
 
-from metasegment.engine import Engine
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
-from metasegment.network import RELEASED, load_network
-from metasegment.overlap import overlap
-from metasegment.roi import Grid, to_voxels
+from metasegment.grid import Grid, to_voxels
+from metasegment.measures.dice import overlap
+from metasegment.network.engine import Engine
+from metasegment.network.unet import RELEASED, load_network
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
 from metasegment.segmenter.folds import make_folds
 from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of, seeing
-from metasegment.segmenter.locate import Found, Question, locate
+from metasegment.segmenter.locate import Found, SegmentRequest, locate
 from metasegment.strategies import Query
-from metasegment.watch import Watch
 
 COUNTS = (1, 3, 5)
 #: A task counts as made worse than interpolation from this loss of Dice.
@@ -63,16 +63,16 @@ def main() -> None:
 
 def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     """Dice of every blend on the coarse grid, and the evidence for the quality estimate."""
-    question = Question(*as_study(task))
-    strategies, engine, watch = segmenter.strategies, segmenter.engine, Watch()
-    found = locate(question, question.annotation.structures[0], None, strategies[IN_CONTEXT], engine, watch)
+    question = SegmentRequest(*as_study(task))
+    strategies, engine, progress = segmenter.strategies, segmenter.engine, Progress()
+    found = locate(question, question.annotation.structures[0], None, strategies[IN_CONTEXT], engine, progress)
     case = found.case
     query = finest_query(case, segmenter)
     members = {LEARNED: torch.sigmoid(strategies[IN_CONTEXT].predict({}, query, engine))}
     later = replace(query, previous=members[LEARNED])
     members |= {name: torch.sigmoid(strategies[name].predict({}, later, engine)) for name in CLASSICAL}
     folds = make_folds(case.support, case.prompt.grid.box)
-    gate = Gate(strategies, engine, Budget(), 0, watch)
+    gate = Gate(strategies, engine, Budget(), 0, progress)
     answers = {LEARNED: gate.predicted(strategies[IN_CONTEXT], {}, folds)}
     informed = seeing(folds, answers[LEARNED])
     answers |= {name: gate.predicted(strategies[name], {}, informed) for name in CLASSICAL}

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metasegment.overlap import overlap
-from metasegment.roi import to_voxels
+from metasegment.grid import to_voxels
+from metasegment.io.volume_file import read_voxels
+from metasegment.measures.dice import overlap
+from metasegment.progress import Progress
 from metasegment.segmenter.quality import MOST_GROWTH
-from metasegment.transfer import Lesson, Sighting, learn_lesson, look_for
-from metasegment.volume import read_voxels
-from metasegment.watch import Watch
+from metasegment.transfer import Detection, TaughtSubject, learn_subject, look_for
 
 #: Structures of training data sets in which patients are alike.
 TAUGHT = {
@@ -70,27 +70,27 @@ def findings(train: Path, cases: int) -> Iterator[Finding]:
         for source in SOURCES:
             taught = read(folders[source])
             masks = [(taught.labels == label).float() for label in labels]
-            lesson = learn_lesson(taught.image, masks, taught.spacing, source, Watch())
+            subject = learn_subject(taught.image, masks, taught.spacing, source, Progress())
             others = [folder for number, folder in enumerate(folders) if number != source][:cases]
             for folder in (*others, *foreign):
-                yield from found_in(read(folder), lesson, labels, folder in others)
+                yield from found_in(read(folder), subject, labels, folder in others)
 
 
 def cases_of(train: Path, dataset: str) -> list[Path]:
     return sorted(path.parent for path in (train / dataset).glob("*/labels.nii.gz"))
 
 
-def found_in(case: Case, lesson: Lesson, labels: tuple[int, ...], same_kind: bool) -> Iterator[Finding]:
-    sightings = look_for([lesson], case.image, case.spacing, Watch())
-    for label, sighting in zip(labels, sightings, strict=True):
-        if sighting:
-            dice = overlap(on_voxels(sighting, case), case.labels == label) if same_kind else 0.0
-            yield Finding(same_kind, dice, sighting.agreement, sighting.growth)
+def found_in(case: Case, subject: TaughtSubject, labels: tuple[int, ...], same_kind: bool) -> Iterator[Finding]:
+    detections = look_for([subject], case.image, case.spacing, Progress())
+    for label, detection in zip(labels, detections, strict=True):
+        if detection:
+            dice = overlap(on_voxels(detection, case), case.labels == label) if same_kind else 0.0
+            yield Finding(same_kind, dice, detection.agreement, detection.growth)
 
 
-def on_voxels(sighting: Sighting, case: Case) -> Tensor:
+def on_voxels(detection: Detection, case: Case) -> Tensor:
     mask = torch.zeros(case.labels.shape, dtype=torch.bool)
-    values, where = to_voxels(sighting.probability, sighting.grid, case.labels.shape)
+    values, where = to_voxels(detection.probability, detection.grid, case.labels.shape)
     mask[where] = values > 0.5
     return mask
 

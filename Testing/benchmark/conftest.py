@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from metasegment.benchmark.freeze import evenly_annotated, structures
+from metasegment.benchmark.method import Method
 from metasegment.benchmark.perturb import THICKER
 from metasegment.benchmark.protocol import Perturbation, Protocol, Task
-from metasegment.benchmark.study import Method
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Geometry, Volume
 
 SHAPE = (24, 20, 22)  # k, j, i
 SPACING = (1.0, 1.0, 2.0)  # mm along i, j, k
@@ -24,7 +25,7 @@ import os
 import time
 import numpy as np
 from dataclasses import dataclass
-from metasegment.benchmark.study import Prediction
+from metasegment.benchmark.method import Prediction
 
 @dataclass(frozen=True)
 class Odd:

@@ -13,10 +13,11 @@ from metasegment.annotation import BACKGROUND, Annotation, annotation_from_label
 from metasegment.benchmark.cases import load_case
 from metasegment.benchmark.freeze import structures
 from metasegment.benchmark.freeze_pairs import DATASETS, frozen_pairs
+from metasegment.benchmark.method import STRUCTURE, Method, Source, Study
 from metasegment.benchmark.methods.metasegment import NAME, Learner
 from metasegment.benchmark.methods.registration import NAME as REGISTRATION
 from metasegment.benchmark.methods.registration import Registration
-from metasegment.benchmark.outcome import save
+from metasegment.benchmark.outputs import save
 from metasegment.benchmark.protocol import (
     ALONE,
     CROSS_VOLUME,
@@ -30,11 +31,10 @@ from metasegment.benchmark.protocol import (
 from metasegment.benchmark.rows import Row, append_row, read_rows
 from metasegment.benchmark.run import run
 from metasegment.benchmark.slice_correction import corrected
-from metasegment.benchmark.study import STRUCTURE, Method, Source, Study
 from metasegment.benchmark.summary import summarise
 from metasegment.benchmark.targets import judged
 from metasegment.errors import InputError
-from metasegment.network import RELEASED
+from metasegment.network.unet import RELEASED
 from metasegment.volume import Geometry, Volume
 
 MakeTask = Callable[..., Task]

@@ -13,7 +13,7 @@ from monai.metrics.hausdorff_distance import HausdorffDistanceMetric
 from monai.metrics.surface_dice import SurfaceDiceMetric
 
 from metasegment.benchmark.measures import NEAR, calibration_error, measured
-from metasegment.benchmark.study import Prediction
+from metasegment.benchmark.method import Prediction
 
 SHAPE = (20, 24, 24)
 SPACING = (3.0, 1.0, 0.5)  # mm along k, j, i

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metasegment.annotation import BACKGROUND, annotation_from_labels
+from metasegment.benchmark.method import STRUCTURE, Method, Study
 from metasegment.benchmark.methods import all_methods
 from metasegment.benchmark.methods.nninteractive import WEIGHTS, lassos
 from metasegment.benchmark.methods.random_walker import MOST_CELLS, grid_of
@@ -22,16 +23,15 @@ from metasegment.benchmark.region import (
     starting_box,
     starting_region,
 )
-from metasegment.benchmark.study import STRUCTURE, Method, Study
-from metasegment.engine import Engine
-from metasegment.network import load_network
-from metasegment.overlap import overlap
+from metasegment.grid import Grid, working_grid
+from metasegment.measures.dice import overlap
+from metasegment.network.engine import Engine
+from metasegment.network.unet import load_network
+from metasegment.progress import Progress
 from metasegment.prompts import known_fractions
-from metasegment.roi import Grid, working_grid
-from metasegment.segmenter.locate import Question, locate
+from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.strategies import all_strategies
 from metasegment.volume import Geometry, Volume
-from metasegment.watch import Watch
 
 SHAPE = (24, 44, 40)  # k, j, i
 CENTRE, RADII = (11.0, 21.0, 18.0), (7.0, 13.0, 11.0)
@@ -143,12 +143,12 @@ def test_a_network_from_scratch_answers_within_the_roi(study_with: Callable[...,
 def test_the_help_is_the_box_that_the_segmenter_starts_from(study_with: Callable[..., Study]) -> None:
     study = study_with((0, 6), (0, 16))
     found = locate(
-        Question(study.volume, study.annotation),
+        SegmentRequest(study.volume, study.annotation),
         STRUCTURE,
         None,
         all_strategies()["in_context"],
         Engine(load_network(), "cpu"),
-        Watch(),
+        Progress(),
     )
     start = starting_box(study).start
     # An ellipsoid well inside its box makes the segmenter keep it.

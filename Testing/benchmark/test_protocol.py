@@ -11,18 +11,13 @@ import pytest
 import torch
 
 from metasegment.benchmark.freeze import frozen, shape_of
-from metasegment.benchmark.own import own_protocol
-from metasegment.benchmark.protocol import (
-    Protocol,
-    as_text,
-    chosen_parts,
-    named_protocol,
-    read_protocol,
-)
+from metasegment.benchmark.protocol import Protocol, as_text, chosen_parts, named_protocol, read_protocol
 from metasegment.benchmark.slices import anywhere, drawn, enough, evenly, orthogonal
+from metasegment.benchmark.user_cases import own_protocol
 from metasegment.episodes.held_out import UNSEEN, held_out_tasks
 from metasegment.errors import InputError
-from metasegment.volume import Volume, write_volume
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Volume
 
 RELEASED = named_protocol("validation-1")
 

@@ -14,16 +14,16 @@ import SimpleITK as sitk
 from metasegment.benchmark.chart import Axis, Chart, Series, save_chart
 from metasegment.benchmark.freeze import evenly_annotated, structures
 from metasegment.benchmark.masks import save_mask
+from metasegment.benchmark.method import Method
 from metasegment.benchmark.methods.metasegment import NAME, Learner
-from metasegment.benchmark.outcome import save
+from metasegment.benchmark.outputs import save
 from metasegment.benchmark.protocol import Perturbation, Protocol
 from metasegment.benchmark.rows import Row, append_row
 from metasegment.benchmark.run import weights_of
-from metasegment.benchmark.study import Method
 from metasegment.benchmark.summary import Summary, summarise
 from metasegment.benchmark.targets import judged
-from metasegment.demo.vtk_child import NoDrawing
-from metasegment.network import RELEASED
+from metasegment.network.unet import RELEASED
+from metasegment.pictures.vtk_child import NoDrawing
 
 OURS = Learner("auto", RELEASED, "cpu")
 

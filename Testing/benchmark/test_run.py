@@ -17,12 +17,12 @@ import pytest
 
 from metasegment.benchmark import worker
 from metasegment.benchmark.masks import load_mask
+from metasegment.benchmark.method import Method
 from metasegment.benchmark.methods import all_methods
 from metasegment.benchmark.methods.metasegment import Learner
 from metasegment.benchmark.protocol import Protocol, as_text
 from metasegment.benchmark.rows import FILE, Row, read_rows
 from metasegment.benchmark.run import current_rows, run
-from metasegment.benchmark.study import Method
 from metasegment.errors import Cancelled, InputError
 
 Odd = Callable[[str], Method]

@@ -9,15 +9,7 @@ import pytest
 
 from metasegment.benchmark.protocol import Protocol, Task
 from metasegment.benchmark.rows import Row
-from metasegment.benchmark.statistics import (
-    Result,
-    differences,
-    estimate,
-    failure_rate,
-    harm,
-    losses,
-    slices_needed,
-)
+from metasegment.benchmark.statistics import Result, differences, estimate, failure_rate, harm, losses, slices_needed
 
 MakeTask = Callable[..., Task]
 

@@ -30,8 +30,8 @@ slicer.__path__.append(str(_REPOSITORY / "Testing" / "host" / "slicer_python" / 
 from metasegment.client import LearnerError, LocalLearner  # noqa: E402
 from metasegment.errors import InputError  # noqa: E402
 from metasegment.segmentation import Budget  # noqa: E402
-from MetaSegmentLib.Session import Session  # noqa: E402
-from MetaSegmentLib.ViewWatch import ViewWatch  # noqa: E402
+from MetaSegmentLib.panel.SliceViewObserver import SliceViewObserver  # noqa: E402
+from MetaSegmentLib.work.Session import Session  # noqa: E402
 
 #: Diameter of the brush, which the test knows.
 _BRUSH_MM = 12.0
@@ -51,7 +51,7 @@ class Page:
         self._build()
         self._learner = LocalLearner(python, device="cpu")
         self._session = self._open(volume)
-        self._watch = ViewWatch(self._app.scene, self._on_moved)
+        self._watch = SliceViewObserver(self._app.scene, self._on_moved)
         self._watch.refresh()
         self._on_moved()
 

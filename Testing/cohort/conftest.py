@@ -10,9 +10,11 @@ import pytest
 
 from metasegment.annotation import BACKGROUND, annotation_from_labels
 from metasegment.demo.phantom import abdomen_phantom
+from metasegment.io.task_file import write_task
+from metasegment.io.volume_file import read_volume, read_voxels
 from metasegment.segmenter.load import load_segmenter
-from metasegment.task import Task, write_task
-from metasegment.volume import Geometry, Volume, read_volume, read_voxels
+from metasegment.task import Task
+from metasegment.volume import Geometry, Volume
 
 #: A volume, and where the structure is in it (bool, same grid).
 Patient = tuple[Volume, np.ndarray]

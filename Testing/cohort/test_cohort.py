@@ -20,8 +20,9 @@ import pytest
 import SimpleITK as sitk
 
 from metasegment.export import read_structures
-from metasegment.files import DRAFTS
-from metasegment.volume import Volume, write_volume
+from metasegment.io.files import DRAFTS
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Volume
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'metasegment[cluster]'")
 if not Path("/proc/self/stat").is_file():

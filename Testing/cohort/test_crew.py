@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from metasegment.cohort.crew import Crew, crew_for, shared_out
+from metasegment.cohort.workers import Crew, crew_for, shared_out
 from metasegment.errors import InputError
-from metasegment.ray_cluster import ray_cluster
+from metasegment.service.ray_cluster import ray_cluster
 
 TWO = Crew(2, "cpu", 1)
 

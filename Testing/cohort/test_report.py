@@ -15,10 +15,11 @@ from metasegment.cohort.output import Case, Output, Row, case_of, read_row, writ
 from metasegment.cohort.report import worst_first, write_report
 from metasegment.cohort.run import Wish, apply_to_all
 from metasegment.cohort.studies import Study, find_studies
-from metasegment.cohort.thumbnail import SIDE, save_thumbnail
-from metasegment.network import RELEASED
+from metasegment.io.task_file import to_bytes
+from metasegment.network.unet import RELEASED
+from metasegment.pictures.thumbnail import SIDE, save_thumbnail
 from metasegment.segmentation import Budget, StructureResult
-from metasegment.task import Provenance, Task, TaskStructure, to_bytes
+from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.volume import Geometry, Volume
 
 TASK = Task(Provenance((TaskStructure(1, "liver"),), "0" * 64, "none", "", 1), {})

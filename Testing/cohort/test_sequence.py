@@ -19,10 +19,10 @@ from metasegment.cohort.output import Case, Output, Row, cases_of, is_done, read
 from metasegment.cohort.studies import find_studies
 from metasegment.cohort.worker import Job, Worker
 from metasegment.export import read_structures
-from metasegment.network import RELEASED
+from metasegment.io.task_file import to_bytes
+from metasegment.network.unet import RELEASED
 from metasegment.segmentation import Budget
 from metasegment.segmenter.load import load_segmenter
-from metasegment.task import to_bytes
 from metasegment.volume import Geometry, Volume
 
 SHAPE = (40, 100, 48)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from metasegment.cohort.studies import Study, _names, find_studies, is_cohort
 from metasegment.errors import InputError
-from metasegment.volume import read_frame
+from metasegment.io.volume_file import read_frame
 
 NAMES = st.text("aB_-. ä/:\n", min_size=1, max_size=100).filter(lambda name: name.strip("./"))
 

@@ -197,7 +197,7 @@ def test_python_on_the_page_parses_and_its_imports_exist(page: Path) -> None:
 def test_every_button_that_the_radiologist_is_told_of_is_in_the_panel() -> None:
     panel = ElementTree.parse(SOURCES / "Resources" / "UI" / "MetaSegment.ui")
     texts = {plain(element.text or "") for element in panel.iter("string")}
-    library = "".join(path.read_text(encoding="utf-8") for path in (SOURCES / "MetaSegmentLib").glob("*.py"))
+    library = "".join(path.read_text(encoding="utf-8") for path in (SOURCES / "MetaSegmentLib").rglob("*.py"))
     texts |= {plain(text) for text in re.findall(r'\b_\("([^"]+)"\)', library)}
     told = re.findall(r"\*\*([^*]+)\*\*", (USERS / "radiologist.md").read_text(encoding="utf-8"))
     assert len(told) > 15

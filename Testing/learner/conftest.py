@@ -17,17 +17,18 @@ from torch import Generator, Tensor, nn
 
 from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, annotation_from_labels
 from metasegment.cli import main
-from metasegment.engine import Engine
 from metasegment.episodes.bank import Bank, LabelledVolume
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.export import write_segmentation
-from metasegment.network import load_network
-from metasegment.precision import fastest_precision
-from metasegment.prompts import CHANNELS
+from metasegment.io.volume_file import write_volume
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import Engine
+from metasegment.network.precision import fastest_precision
+from metasegment.network.unet import load_network
 from metasegment.segmenter import Segmenter
 from metasegment.strategies import all_meta_strategies
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.volume import Geometry, Volume
 
 #: Edge in voxels of the cubes in a data folder for training.
 EDGE = 32

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metasegment.annotation import BACKGROUND
-from metasegment.roi import Box, Grid
+from metasegment.grid import Box, Grid
 
 ORGAN = 1
 

@@ -16,14 +16,15 @@ from metasegment.annotation import (
     AnnotatedSlice,
     Annotation,
     add_oblique_slice,
+    annotated_slices,
     annotation_from_labels,
     empty_annotation,
-    read_annotation,
     require_usable,
-    sheets,
 )
 from metasegment.errors import InputError
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.io.annotation_file import read_annotation
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Geometry, Volume
 
 SHAPE = (9, 11, 13)  # k, j, i of the synthetic grids
 OBLIQUE_PLANE = np.array(  # rows lean 30 degrees out of the axial plane, columns run along x
@@ -103,14 +104,14 @@ def test_found_slices_cover_what_is_known_and_only_that(
     labels = labels_with((0, 4), *planes)
     found = annotation_from_labels(labels, geometry_with())
     covered = np.zeros(labels.size, bool)
-    for sheet in sheets(found):
+    for sheet in annotated_slices(found):
         covered[sheet.voxels(SHAPE)] = True
     np.testing.assert_array_equal(covered.reshape(SHAPE), labels != 0)
 
 
 def test_a_slice_selects_its_voxels_and_crossings_belong_to_both(grid: Geometry) -> None:
     found = annotation_from_labels(labels_with((0, 4), (2, 6)), grid)
-    axial, sagittal = (set(sheet.voxels(SHAPE).tolist()) for sheet in sheets(found))
+    axial, sagittal = (set(sheet.voxels(SHAPE).tolist()) for sheet in annotated_slices(found))
     everything = np.arange(np.prod(SHAPE)).reshape(SHAPE)
     assert axial == set(everything[4].ravel().tolist())
     assert sagittal == set(everything[:, :, 6].ravel().tolist())
@@ -180,7 +181,7 @@ def test_an_oblique_slice_keeps_the_other_slices(grid: Geometry) -> None:
     before = annotation_from_labels(labels_with((0, 4), (1, 5)), grid)
     after = add_oblique_slice(before, drawn(), OBLIQUE_PLANE)
     assert after.slices == before.slices
-    assert len(sheets(after)) == 3
+    assert len(annotated_slices(after)) == 3
     assert after.structures == (1, 5)
     assert not (before.labels == 5).any()
 

@@ -13,9 +13,10 @@ from learner.drawn_shapes import ORGAN, annotated, ellipsoid, index_of, voxel_gr
 from torch import Generator, Tensor
 
 from metasegment.annotation import BACKGROUND
-from metasegment.prompts import CHANNELS, PREVIOUS, Scene, known_fractions, make_channels, make_prompt
+from metasegment.grid import Box, Grid, resample
+from metasegment.network.channels import CHANNELS, PREVIOUS
+from metasegment.prompts import Scene, known_fractions, make_channels, make_prompt
 from metasegment.prompts.appearance import learn_appearance
-from metasegment.roi import Box, Grid, resample
 from metasegment.strategies.base import Support
 
 OTHER = 2
@@ -143,12 +144,12 @@ def test_what_is_drawn_on_a_hidden_slice_never_shows(slices: list[tuple[int, int
     generator = Generator().manual_seed(seed)
     image = torch.randn(16, 16, 16, generator=generator)
     truth = ellipsoid((16, 16, 16), (8, 8, 8), (5, 6, 4))
-    sheets = tuple((annotated(truth, s) != 0).flatten().nonzero()[:, 0] for s in slices)
+    annotated_slices = tuple((annotated(truth, s) != 0).flatten().nonzero()[:, 0] for s in slices)
     # A voxel on which slices cross is known from either; elsewhere on the hidden slice anything may be drawn.
-    hidden = set(sheets[-1].tolist()).difference(*(s.tolist() for s in sheets[:-1]))
+    hidden = set(annotated_slices[-1].tolist()).difference(*(s.tolist() for s in annotated_slices[:-1]))
     lied = truth.clone()
     lied.view(-1)[torch.tensor(sorted(hidden))] ^= True
-    seen = [Support(Scene(image, annotated(m, *slices), (2, 1, 1)), ORGAN, sheets) for m in (truth, lied)]
+    seen = [Support(Scene(image, annotated(m, *slices), (2, 1, 1)), ORGAN, annotated_slices) for m in (truth, lied)]
     told = [channels_of(support.without(len(slices) - 1)) for support in seen]
     assert torch.equal(*told)
     assert not torch.equal(*(channels_of(support.scene) for support in seen))

@@ -16,11 +16,11 @@ from learner.study_files import ANNOTATED, COLORS, NAMES, PATIENCE, Study, comma
 
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
-from metasegment.image_file import read_metadata
-from metasegment.learnt import save_learnt
-from metasegment.network import RELEASED, load_network
+from metasegment.io.image_file import read_metadata
+from metasegment.io.volume_file import read_voxels
+from metasegment.network.meta_parameters import save_learnt
+from metasegment.network.unet import RELEASED, load_network
 from metasegment.strategies import all_meta_strategies, all_strategies
-from metasegment.volume import read_voxels
 
 pytestmark = pytest.mark.usefixtures("ctrl_c_works_after_a_command")
 

@@ -15,7 +15,8 @@ from learner.study_files import NAMES, Study
 
 from metasegment.annotation import BACKGROUND
 from metasegment.export import write_segmentation
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Geometry, Volume
 
 
 @pytest.fixture

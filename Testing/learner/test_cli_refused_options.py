@@ -13,7 +13,7 @@ from learner.study_files import Study
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from metasegment.network import RELEASED, WEIGHTS_FORMAT
+from metasegment.network.unet import RELEASED, WEIGHTS_FORMAT
 from metasegment.strategies import all_strategies
 
 

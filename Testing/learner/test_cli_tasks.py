@@ -16,8 +16,10 @@ import pytest
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
 from metasegment.export import read_structures, write_segmentation
-from metasegment.task import Provenance, Task, TaskStructure, read_task, write_task
-from metasegment.volume import Volume, read_voxels, write_volume
+from metasegment.io.task_file import read_task, write_task
+from metasegment.io.volume_file import read_voxels, write_volume
+from metasegment.task import Provenance, Task, TaskStructure
+from metasegment.volume import Volume
 
 NAMES = {1: "Leber, links", 2: "Zyste"}
 COLORS = {1: (0.8, 0.4, 0.2), 2: (0.1, 0.5, 0.9)}

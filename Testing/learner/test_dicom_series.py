@@ -13,7 +13,8 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from metasegment.volume import Volume, read_volume
+from metasegment.io.volume_file import read_volume
+from metasegment.volume import Volume
 
 
 def test_a_dicom_series_is_read_with_its_geometry_and_hounsfield_units(

@@ -20,8 +20,8 @@ from torch import Tensor
 
 import metasegment
 from metasegment.episodes.bank import load_bank
-from metasegment.network import build_network
-from metasegment.precision import Precision
+from metasegment.network.precision import Precision
+from metasegment.network.unet import build_network
 from metasegment.training import Config, read_config, train
 from metasegment.training.checkpoint import latest_checkpoint
 from metasegment.training.feed import EpisodeSequence, batches, from_threads, numbers_of

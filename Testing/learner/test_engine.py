@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metasegment.engine import TILE_OVERLAP, WINDOWS, Engine, choose_device
 from metasegment.errors import InputError
-from metasegment.prompts import CHANNELS
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import TILE_OVERLAP, WINDOWS, Engine, choose_device
 
 #: bf16 keeps eight bits, and the two ways round differently.
 TOLERANCE = 0.02

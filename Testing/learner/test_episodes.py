@@ -13,9 +13,9 @@ from torch.utils._pytree import tree_leaves
 
 from metasegment.episodes.bank import Bank
 from metasegment.episodes.episode import BORDER_WEIGHT, Episode, Mixture, make_episode
-from metasegment.losses import dice
-from metasegment.prompts import CHANNELS
-from metasegment.roi import resample
+from metasegment.grid import resample
+from metasegment.network.channels import CHANNELS
+from metasegment.network.losses import dice
 
 FIELDS = [CHANNELS.index(name) for name in ("interpolation", "distance", "geodesic")]
 MASKS = [CHANNELS.index(name) for name in ("structure", "background")]

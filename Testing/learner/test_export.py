@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from metasegment.annotation import BACKGROUND, read_annotation
+from metasegment.annotation import BACKGROUND
 from metasegment.errors import InputError
 from metasegment.export import default_color, write_segmentation
-from metasegment.image_file import read_metadata
-from metasegment.volume import Geometry, read_voxels
+from metasegment.io.annotation_file import read_annotation
+from metasegment.io.image_file import read_metadata
+from metasegment.io.volume_file import read_voxels
+from metasegment.volume import Geometry
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from metasegment.cli import main
 from metasegment.errors import InputError
 from metasegment.export import read_structures, write_segmentation
-from metasegment.lattice import moved_to_grid
-from metasegment.volume import Geometry, Volume, read_voxels, write_volume
+from metasegment.io.volume_file import read_voxels, write_volume
+from metasegment.regrid import moved_to_grid
+from metasegment.volume import Geometry, Volume
 
 WHOLE = Geometry((7, 6, 5), (0.7, 0.9, 3.0), (10.0, -20.0, 30.0), (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0))
 

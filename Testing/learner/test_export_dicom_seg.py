@@ -14,12 +14,14 @@ import numpy as np
 import pydicom
 import pytest
 
-from metasegment.annotation import BACKGROUND, read_annotation
+from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
-from metasegment.dicom_objects.source import frame_of_reference_in
 from metasegment.errors import InputError
 from metasegment.export import read_structures, to_file, write_segmentation
-from metasegment.volume import Geometry, Volume, read_volume
+from metasegment.io.annotation_file import read_annotation
+from metasegment.io.dicom_source import frame_of_reference_in
+from metasegment.io.volume_file import read_volume
+from metasegment.volume import Geometry, Volume
 
 NAMES = {1: "Left kidney", 3: "前立腺"}
 COLORS = {1: (0.8, 0.4, 0.2), 3: (0.0, 1.0, 0.5)}

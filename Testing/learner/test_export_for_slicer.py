@@ -16,9 +16,11 @@ from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 from vtkmodules.vtkFiltersCore import vtkFeatureEdges, vtkMassProperties
 
+from metasegment.anatomy.terminology import terminology_of
 from metasegment.export import read_structures, to_file, write_segmentation
-from metasegment.seg_nrrd import Segment, header_of, segments_in
-from metasegment.terminology import Code, Terminology, entry_of, terminology_in, terminology_of
+from metasegment.io.seg_nrrd import header_of, segments_in
+from metasegment.io.terminology import entry_of, terminology_in
+from metasegment.structure import Code, Segment, Terminology
 from metasegment.volume import Geometry
 
 RAS = np.array([-1, -1, 1])  # times LPS

@@ -17,9 +17,10 @@ from pydicom.sequence import Sequence
 from metasegment.cli import main
 from metasegment.errors import InputError
 from metasegment.export import to_file, write_segmentation
-from metasegment.export.measures import shape_of
+from metasegment.export.measurements import shape_of
 from metasegment.export.mesh import enclosed_volume, smooth_surface, surface_area
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Geometry, Volume
 
 Build = Callable[..., Any]
 SPACING = (0.8, 0.8, 2.5)

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Outline
 
-from metasegment.annotation import BACKGROUND, read_annotation
-from metasegment.dicom_objects.contours import filled, polygons_around
+from metasegment.annotation import BACKGROUND
 from metasegment.errors import InputError
 from metasegment.export import read_structures, to_file, write_segmentation
-from metasegment.volume import Geometry, Volume, read_volume
+from metasegment.io.annotation_file import read_annotation
+from metasegment.io.dicom_contours import filled, polygons_around
+from metasegment.io.volume_file import read_volume
+from metasegment.volume import Geometry, Volume
 
 HOLE = np.zeros((9, 11), bool)
 HOLE[1:8, 1:10] = True

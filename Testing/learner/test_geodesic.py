@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from learner.drawn_shapes import ORGAN, annotated, dice, disc, ellipsoid
 from torch import Generator
 
-from metasegment.prompts import CHANNELS, Scene, make_channels, make_prompt, sharpened
+from metasegment.grid import Box, working_grid
+from metasegment.network.channels import CHANNELS
+from metasegment.prompts import Scene, make_channels, make_prompt, sharpened
 from metasegment.prompts.geodesic import FADE_DIAMETERS, UNREACHED, faded, margin, sweep_by_planes, sweep_by_scan
-from metasegment.roi import Box, working_grid
 
 COMPETITION = CHANNELS.index("geodesic")
 

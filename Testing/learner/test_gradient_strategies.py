@@ -10,11 +10,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
-from metasegment.engine import Engine
 from metasegment.errors import InputError
-from metasegment.network import build_network
-from metasegment.prompts import CHANNELS
-from metasegment.strategies import Lesson, MetaTask, all_meta_strategies
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import Engine
+from metasegment.network.unet import build_network
+from metasegment.strategies import MetaTask, TrainingSlice, all_meta_strategies
 from metasegment.strategies.base import OFFSET
 from metasegment.strategies.gradient import (
     LOG_RATE,
@@ -25,7 +25,7 @@ from metasegment.strategies.gradient import (
     query_loss,
     starting_point,
 )
-from metasegment.strategies.inner_loop import SLAB, adaptable_parameters, in_turn, lesson_loss, slab
+from metasegment.strategies.inner_loop import SLAB, adaptable_parameters, in_turn, slab, training_loss
 
 EDGE = 16
 FAMILY = ("anil", "fomaml", "maml", "meta_sgd", "reptile")
@@ -52,20 +52,20 @@ def exact() -> Exact:
 
 @pytest.fixture(scope="module")
 def task() -> MetaTask:
-    """Noise with a target that part of it predicts, and three lessons of one plane each."""
+    """Noise with a target that part of it predicts, and three training slices of one plane each."""
     generator = Generator().manual_seed(0)
 
     def example() -> tuple[Tensor, Tensor]:
         channels = torch.randn(len(CHANNELS), EDGE, EDGE, EDGE, generator=generator, dtype=torch.float64)
         return channels, (channels[0] + channels[3] > 0.5).double()
 
-    lessons = []
+    slices = []
     for plane in (3, 8, 12):
         cells = torch.zeros(EDGE, EDGE, EDGE, dtype=torch.bool)
         cells[plane] = True
-        lessons.append(Lesson(*example(), cells))
+        slices.append(TrainingSlice(*example(), cells))
     channels, target = example()
-    return MetaTask(tuple(lessons), channels, target, torch.ones_like(target))
+    return MetaTask(tuple(slices), channels, target, torch.ones_like(target))
 
 
 def strategy(name: str) -> GradientStrategy:
@@ -111,9 +111,9 @@ def test_the_second_order_meta_gradient_is_the_derivative_through_the_real_netwo
 def descended(meta: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> dict[str, Tensor]:
     """Plain gradient descent, written out: parameters that know nothing of where they came from."""
     parameters = starting_point(meta, engine.network)
-    for lesson in in_turn(task.lessons, TRAINED_STEPS, seed=0):
+    for training_slice in in_turn(task.slices, TRAINED_STEPS, seed=0):
         parameters = {n: p.detach().requires_grad_() for n, p in parameters.items()}
-        gradients = torch.autograd.grad(lesson_loss(parameters, lesson, engine), list(parameters.values()))
+        gradients = torch.autograd.grad(training_loss(parameters, training_slice, engine), list(parameters.values()))
         parameters = {n: p - STEP_SIZE * g for (n, p), g in zip(parameters.items(), gradients, strict=True)}
     return {n: p.detach().requires_grad_() for n, p in parameters.items()}
 
@@ -136,12 +136,12 @@ def test_the_gradient_of_a_last_step_size_is_minus_the_product_of_inner_and_oute
     member = strategy("meta_sgd")
     meta = leaves(member, exact.network)
     _, gradient = member.meta_gradient(meta, task, exact)
-    *first, last = in_turn(task.lessons, TRAINED_STEPS, seed=0)
+    *first, last = in_turn(task.slices, TRAINED_STEPS, seed=0)
     before = starting_point(meta, exact.network)
-    for lesson in first:
-        before = member.stepped(before, lesson, 0, meta, exact, second_order=False)
+    for training_slice in first:
+        before = member.stepped(before, training_slice, 0, meta, exact, second_order=False)
     before = {n: p.detach().requires_grad_() for n, p in before.items()}
-    inner = torch.autograd.grad(lesson_loss(before, last, exact), list(before.values()))
+    inner = torch.autograd.grad(training_loss(before, last, exact), list(before.values()))
     end = descended(meta, task, exact)
     outer = torch.autograd.grad(query_loss(end, task, exact), list(end.values()))
     for name, i, o in zip(before, inner, outer, strict=True):
@@ -173,8 +173,8 @@ def test_every_meta_parameter_gets_a_gradient(name: str, exact: Exact, task: Met
     assert all(bool((gradient[n] != 0).any()) for n in moving)
 
 
-def as_floats(task: MetaTask) -> tuple[Lesson, ...]:
-    return tuple(Lesson(x.channels.float(), x.target.float(), x.cells) for x in task.lessons)
+def as_floats(task: MetaTask) -> tuple[TrainingSlice, ...]:
+    return tuple(TrainingSlice(x.channels.float(), x.target.float(), x.cells) for x in task.slices)
 
 
 @pytest.mark.parametrize("name", FAMILY)
@@ -232,7 +232,7 @@ def test_a_step_looks_at_a_slab_around_its_slice_wherever_that_is() -> None:
     for axis, plane in ((0, 0), (0, 23), (0, 47), (1, 20), (2, 1)):
         cells = torch.zeros(48, 24, 32, dtype=torch.bool)
         cells.movedim(axis, 0)[plane] = True
-        near = slab(Lesson(channels, target, cells))
+        near = slab(TrainingSlice(channels, target, cells))
         assert near.cells.shape == tuple(SLAB if a == axis else n for a, n in enumerate(cells.shape))
         assert torch.equal(near.target[near.cells], target[cells])
         assert torch.equal(near.channels[5], near.target)
@@ -240,5 +240,5 @@ def test_a_step_looks_at_a_slab_around_its_slice_wherever_that_is() -> None:
 
 def test_an_oblique_slice_is_looked_at_in_all_of_the_grid() -> None:
     cells = torch.eye(24, dtype=torch.bool)[:, :, None].expand(24, 24, 16).contiguous()
-    lesson = Lesson(torch.zeros(len(CHANNELS), 24, 24, 16), torch.zeros(24, 24, 16), cells)
-    assert slab(lesson).cells.shape == (24, 24, 16)
+    training_slice = TrainingSlice(torch.zeros(len(CHANNELS), 24, 24, 16), torch.zeros(24, 24, 16), cells)
+    assert slab(training_slice).cells.shape == (24, 24, 16)

@@ -1,4 +1,4 @@
-"""Heads and outer networks: the solvers find what they promise, lessons matter, and copying earns nothing."""
+"""Heads and outer networks: the solvers find what they promise, training slices matter, and copying earns nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
-from metasegment.engine import WINDOWS, Engine
-from metasegment.network import build_network
-from metasegment.overlap import overlap
-from metasegment.prompts import CHANNELS
-from metasegment.roi import Box, Grid
-from metasegment.strategies import Lesson, MetaStrategy, MetaTask, Query, all_meta_strategies
+from metasegment.grid import Box, Grid
+from metasegment.measures.dice import overlap
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import WINDOWS, Engine
+from metasegment.network.unet import build_network
+from metasegment.strategies import MetaStrategy, MetaTask, Query, TrainingSlice, all_meta_strategies
 from metasegment.strategies import prototypes as prototypes_module
 from metasegment.strategies.hyper_film import decoder_affines
-from metasegment.strategies.lesson_cells import ANSWER, CONSTANT, MOST_CELLS, Cells, described, read_lessons
 from metasegment.strategies.linear_head import shares_of
 from metasegment.strategies.prototypes import adapted, compared, local_means
 from metasegment.strategies.ridge import ridge_weights
 from metasegment.strategies.svm import svm_weights
+from metasegment.strategies.training_cells import ANSWER, CONSTANT, MOST_CELLS, Cells, described, read_training_slices
 
 NAMES = ("hyper_film", "prototypes", "ridge", "svm")
 LINEAR = ("ridge", "svm")
@@ -39,29 +39,29 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=Generator().manual_seed(seed))
 
 
-def a_lesson(seed: int, plane: int) -> Lesson:
+def a_lesson(seed: int, plane: int) -> TrainingSlice:
     """Noise in which the image and the interpolation together tell the structure; one plane is asked for."""
     channels = noise(len(CHANNELS), EDGE, EDGE, EDGE, seed=seed)
     channels[1:3] = 0
     cells = torch.zeros(EDGE, EDGE, EDGE, dtype=torch.bool)
     cells[plane] = True
-    return Lesson(channels, (channels[0] + channels[3] > 0.5).float(), cells)
+    return TrainingSlice(channels, (channels[0] + channels[3] > 0.5).float(), cells)
 
 
 @pytest.fixture(scope="module")
-def lessons() -> tuple[Lesson, ...]:
+def slices() -> tuple[TrainingSlice, ...]:
     return tuple(a_lesson(seed, plane) for seed, plane in enumerate((3, 8, 12)))
 
 
 @pytest.fixture(scope="module")
-def task(lessons: tuple[Lesson, ...]) -> MetaTask:
+def task(slices: tuple[TrainingSlice, ...]) -> MetaTask:
     query = a_lesson(7, 0)
-    return MetaTask(lessons, query.channels, query.target, torch.ones_like(query.target))
+    return MetaTask(slices, query.channels, query.target, torch.ones_like(query.target))
 
 
 @pytest.fixture(scope="module")
-def cells(lessons: tuple[Lesson, ...], released_engine: Engine) -> Cells:
-    found = read_lessons(lessons, released_engine, 0, lambda: True)
+def cells(slices: tuple[TrainingSlice, ...], released_engine: Engine) -> Cells:
+    found = read_training_slices(slices, released_engine, 0, lambda: True)
     assert found
     return found
 
@@ -79,8 +79,8 @@ def in_double(cells: Cells) -> Cells:
     return Cells(cells.features.double(), cells.sides.double(), cells.places)
 
 
-def fitted(name: str, lessons: Sequence[Lesson], engine: Engine) -> dict[str, Tensor]:
-    return dict(strategy(name).fit(lessons, engine, 5, 0, lambda: True))
+def fitted(name: str, slices: Sequence[TrainingSlice], engine: Engine) -> dict[str, Tensor]:
+    return dict(strategy(name).fit(slices, engine, 5, 0, lambda: True))
 
 
 def test_the_last_layer_on_its_features_gives_the_logits_in_tiles_or_in_one_piece(released_engine: Engine) -> None:
@@ -204,46 +204,48 @@ def test_a_few_meta_steps_on_a_repeated_task_lower_its_loss(name: str, released_
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("shown", ["no lesson", "no time", "one side"])
+@pytest.mark.parametrize("shown", ["no training_slice", "no time", "one side"])
 def test_without_lessons_that_say_anything_the_answer_is_the_in_context_one(
-    name: str, shown: str, released_engine: Engine, task: MetaTask, lessons: tuple[Lesson, ...]
+    name: str, shown: str, released_engine: Engine, task: MetaTask, slices: tuple[TrainingSlice, ...]
 ) -> None:
-    empty = [replace(lesson, target=torch.zeros_like(lesson.target)) for lesson in lessons]
-    given = {"no lesson": (), "no time": lessons, "one side": empty}[shown]
+    empty = [replace(training_slice, target=torch.zeros_like(training_slice.target)) for training_slice in slices]
+    given = {"no training_slice": (), "no time": slices, "one side": empty}[shown]
     state = strategy(name).fit(given, released_engine, 5, 0, lambda: shown != "no time")
     assert state == {}
     answer = strategy(name).predict(state, asked(task.channels), released_engine)
     assert torch.equal(answer, released_engine.logits(task.channels))
     meta = {n: p.requires_grad_() for n, p in strategy(name).initial(released_engine.network).items()}
     if shown != "no time":
-        gradient = strategy(name).meta_gradient(meta, replace(task, lessons=tuple(given)), released_engine)[1]
+        gradient = strategy(name).meta_gradient(meta, replace(task, slices=tuple(given)), released_engine)[1]
         assert not any(bool(g.any()) for g in gradient.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_learnt_is_the_same_for_the_same_seed_and_depends_on_the_lessons(
-    name: str, released_engine: Engine, lessons: tuple[Lesson, ...], task: MetaTask
+    name: str, released_engine: Engine, slices: tuple[TrainingSlice, ...], task: MetaTask
 ) -> None:
     meta = {n: p + 0.05 * noise(*p.shape) for n, p in released_engine.learnt(name).items()}
     engine = Engine(released_engine.network, "cpu", {name: meta})
-    mixed = [replace(x, target=x.target.flatten()[torch.randperm(x.target.numel())].view_as(x.target)) for x in lessons]
-    states = [fitted(name, given, engine) for given in (lessons, lessons, mixed)]
+    mixed = [replace(x, target=x.target.flatten()[torch.randperm(x.target.numel())].view_as(x.target)) for x in slices]
+    states = [fitted(name, given, engine) for given in (slices, slices, mixed)]
     first, again, other = (strategy(name).predict(state, asked(task.channels), engine) for state in states)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_state_is_small_and_holds_no_image(name: str, released_engine: Engine, lessons: tuple[Lesson, ...]) -> None:
-    state = fitted(name, lessons, released_engine)
+def test_a_state_is_small_and_holds_no_image(
+    name: str, released_engine: Engine, slices: tuple[TrainingSlice, ...]
+) -> None:
+    state = fitted(name, slices, released_engine)
     assert sum(p.numel() for p in state.values()) < 20_000
     assert all(not p.requires_grad for p in state.values())
 
 
 def test_a_hypernetwork_that_was_not_trained_changes_nothing(
-    released_engine: Engine, lessons: tuple[Lesson, ...], task: MetaTask
+    released_engine: Engine, slices: tuple[TrainingSlice, ...], task: MetaTask
 ) -> None:
-    state = fitted("hyper_film", lessons, released_engine)
+    state = fitted("hyper_film", slices, released_engine)
     assert state.keys() == decoder_affines(released_engine.network).keys()
     answer = strategy("hyper_film").predict(state, asked(task.channels), released_engine)
     assert torch.equal(answer, released_engine.logits(task.channels))
@@ -271,44 +273,44 @@ class Copying(nn.Module):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_copying_the_annotation_does_not_find_a_hidden_slice(name: str, lessons: tuple[Lesson, ...]) -> None:
+def test_copying_the_annotation_does_not_find_a_hidden_slice(name: str, slices: tuple[TrainingSlice, ...]) -> None:
     """Where only the annotation tells the structure, and it is not shown on the hidden slice, there is nothing to
     learn: what is shown elsewhere must not teach to copy.
     """
     shown = []
-    for lesson in lessons:
-        channels = torch.zeros_like(lesson.channels)
-        channels[1] = torch.where(lesson.cells, 0.0, lesson.target)
-        channels[2] = torch.where(lesson.cells, 0.0, 1 - lesson.target)
-        shown.append(replace(lesson, channels=channels))
+    for training_slice in slices:
+        channels = torch.zeros_like(training_slice.channels)
+        channels[1] = torch.where(training_slice.cells, 0.0, training_slice.target)
+        channels[2] = torch.where(training_slice.cells, 0.0, 1 - training_slice.target)
+        shown.append(replace(training_slice, channels=channels))
     network = Copying()
     engine = Engine(network, "cpu", {name: strategy(name).initial(network)})
     state = fitted(name, shown[:2], engine)
     answer = strategy(name).predict(state, asked(shown[2].channels), engine) > 0
     hidden = shown[2].cells
     assert overlap(answer[hidden], shown[2].target[hidden] > 0.5) == 0
-    taught = read_lessons(shown[:2], engine, 0, lambda: True)
+    taught = read_training_slices(shown[:2], engine, 0, lambda: True)
     assert taught
     assert float(taught.features[:, ANSWER].max()) < 0  # what it learnt from shows no copy
 
 
 def test_lessons_are_sampled_to_a_limit_by_the_seed(released_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metasegment.strategies.lesson_cells.MOST_CELLS", 100)
+    monkeypatch.setattr("metasegment.strategies.training_cells.MOST_CELLS", 100)
     assert MOST_CELLS == 50_000
-    found = [read_lessons([a_lesson(0, 5)], released_engine, seed, lambda: True) for seed in (1, 1, 2)]
+    found = [read_training_slices([a_lesson(0, 5)], released_engine, seed, lambda: True) for seed in (1, 1, 2)]
     first, again, other = (cells.places for cells in found if cells)
     assert len(first) == 100
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_a_head_learns_from_the_cells_of_hidden_slices_alone(cells: Cells, lessons: tuple[Lesson, ...]) -> None:
-    assert len(cells.sides) == sum(int(lesson.cells.sum()) for lesson in lessons)
+def test_a_head_learns_from_the_cells_of_hidden_slices_alone(cells: Cells, slices: tuple[TrainingSlice, ...]) -> None:
+    assert len(cells.sides) == sum(int(training_slice.cells.sum()) for training_slice in slices)
     for row in (0, 300, 700):
         number, k, j, i = cells.places[row].tolist()
-        assert lessons[number].cells[k, j, i]
-        assert float(cells.sides[row]) == 2 * float(lessons[number].target[k, j, i]) - 1
-        assert float(cells.features[row, -4]) == float(lessons[number].channels[0, k, j, i])
+        assert slices[number].cells[k, j, i]
+        assert float(cells.sides[row]) == 2 * float(slices[number].target[k, j, i]) - 1
+        assert float(cells.features[row, -4]) == float(slices[number].channels[0, k, j, i])
     assert bool((cells.features[:, CONSTANT] == 1).all())
 
 
@@ -364,10 +366,10 @@ def test_local_means_are_those_of_windows_after_that_of_all() -> None:
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_a_linear_head_learns_what_the_network_did_not_see(
-    name: str, released_engine: Engine, lessons: tuple[Lesson, ...]
+    name: str, released_engine: Engine, slices: tuple[TrainingSlice, ...]
 ) -> None:
     """The structure is where the image is bright; the network, given no prompt, does not know that."""
-    bright = [replace(x, target=(x.channels[0] > 0.3).float()) for x in lessons]
+    bright = [replace(x, target=(x.channels[0] > 0.3).float()) for x in slices]
     meta = strategy(name).initial(released_engine.network)
     meta["log_penalty"] = torch.full_like(meta["log_penalty"], math.log(1e-3))
     engine = Engine(released_engine.network, "cpu", {name: meta})

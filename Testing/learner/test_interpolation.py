@@ -13,9 +13,9 @@ from learner.drawn_shapes import ORGAN, annotated, dice, disc, ellipsoid, index_
 from torch import Tensor
 
 from metasegment.annotation import BACKGROUND
+from metasegment.grid import Grid, to_voxels
 from metasegment.prompts import Scene, make_prompt
 from metasegment.prompts.interpolation import annotated_planes, distance_to_known, interpolate
-from metasegment.roi import Grid, to_voxels
 
 #: Two axial slices and two coronal ones (axis, index) on either side of the middle of a ball at 15.
 PAIR, CROSSING = ((0, 12), (0, 18)), ((1, 12), (1, 18))

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from metasegment.cli import main
-from metasegment.engine import Engine
 from metasegment.episodes.adaptation import make_adaptation, sheets_of
 from metasegment.episodes.episode import Mixture
 from metasegment.episodes.labelled import Bank
 from metasegment.errors import InputError
-from metasegment.learnt import load_learnt
-from metasegment.network import RELEASED, load_network, save_weights
+from metasegment.network.engine import Engine
+from metasegment.network.meta_parameters import load_learnt
+from metasegment.network.unet import RELEASED, load_network, save_weights
 from metasegment.prompts import Scene
 from metasegment.strategies import MetaTask, all_meta_strategies
 from metasegment.training import read_config
@@ -42,8 +42,8 @@ def small(tasks: list[MetaTask]) -> list[MetaTask]:
 def test_a_task_is_the_same_whenever_it_is_made(tasks: list[MetaTask]) -> None:
     again = make_adaptation(NOTHING, PROCEDURAL, SEED, 3)
     assert torch.equal(again.channels, tasks[3].channels)
-    assert len(again.lessons) == len(tasks[3].lessons)
-    assert all(torch.equal(a.channels, b.channels) for a, b in zip(again.lessons, tasks[3].lessons, strict=True))
+    assert len(again.slices) == len(tasks[3].slices)
+    assert all(torch.equal(a.channels, b.channels) for a, b in zip(again.slices, tasks[3].slices, strict=True))
     assert not any(torch.equal(tasks[3].channels[0], tasks[n].channels[0]) for n in (0, 1, 2))
 
 
@@ -55,10 +55,10 @@ def test_the_query_shows_what_was_annotated_and_asks_for_the_rest(tasks: list[Me
 
 
 def test_a_lesson_hides_what_it_asks_for(tasks: list[MetaTask]) -> None:
-    for lesson in (lesson for task in tasks for lesson in task.lessons):
-        assert lesson.cells.any()
-        assert not lesson.channels[1][lesson.cells].any()
-        assert not lesson.channels[2][lesson.cells].any()
+    for training_slice in (training_slice for task in tasks for training_slice in task.slices):
+        assert training_slice.cells.any()
+        assert not training_slice.channels[1][training_slice.cells].any()
+        assert not training_slice.channels[2][training_slice.cells].any()
 
 
 def test_every_annotated_voxel_is_on_a_sheet() -> None:
@@ -66,9 +66,9 @@ def test_every_annotated_voxel_is_on_a_sheet() -> None:
     labels[3] = 255
     labels[:, 4] = 1
     labels[0, 0, 0] = 255
-    sheets = sheets_of(Scene(labels.float(), labels, (1.0, 1.0, 1.0)))
-    assert [len(sheet) for sheet in sheets] == [90, 80, 1]
-    assert torch.equal(torch.cat(sheets).unique(), labels.view(-1).nonzero()[:, 0])
+    annotated_slices = sheets_of(Scene(labels.float(), labels, (1.0, 1.0, 1.0)))
+    assert [len(sheet) for sheet in annotated_slices] == [90, 80, 1]
+    assert torch.equal(torch.cat(annotated_slices).unique(), labels.view(-1).nonzero()[:, 0])
 
 
 def stepped(state: MetaState, name: str, engine: Engine, tasks: list[MetaTask]) -> MetaState:

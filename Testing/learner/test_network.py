@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from metasegment.errors import InputError
-from metasegment.network import build_network, load_network, save_weights
-from metasegment.precision import FORMATS, PRECISIONS, Precision, fastest_precision
-from metasegment.prompts import CHANNELS
+from metasegment.network.channels import CHANNELS
+from metasegment.network.precision import FORMATS, PRECISIONS, Precision, fastest_precision
+from metasegment.network.unet import build_network, load_network, save_weights
 
 
 def random_channels(k: int, j: int, i: int) -> Tensor:
@@ -200,7 +200,7 @@ def test_a_network_is_trained_in_a_format_whose_gradients_are_right_on_the_small
 
 
 def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metasegment import precision as module
+    from metasegment.network import precision as module
 
     monkeypatch.setattr(module, "_seconds", lambda network, option, *_: float(option.dtype == "float32"))
 

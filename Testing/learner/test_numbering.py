@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
 from metasegment.errors import InputError
-from metasegment.numbering import in_numbering_of
 from metasegment.task import Provenance, Task, TaskStructure
+from metasegment.task_labels import to_task_labels
 from metasegment.volume import Geometry
 
 NAMES = {3: "Leber, links", 7: "Zyste", 200: "Milz"}
@@ -41,7 +41,7 @@ def test_structures_are_known_by_their_names(
     drawn: Callable[..., Annotation], order: list[int], numbers: list[int]
 ) -> None:
     given_ = drawn({number: NAMES[label].upper() for number, label in zip(numbers, order, strict=True)})
-    found = in_numbering_of(TASK, given_)
+    found = to_task_labels(TASK, given_)
     np.testing.assert_array_equal(found.labels, drawn(dict.fromkeys(order)).labels)
     assert (found.structures, found.names) == (tuple(sorted(NAMES)), NAMES)
     for number, label in zip(numbers, order, strict=True):
@@ -51,7 +51,7 @@ def test_structures_are_known_by_their_names(
 
 def test_structures_without_a_name_keep_their_label_and_get_the_task_s_name(drawn: Callable[..., Annotation]) -> None:
     given_ = drawn({7: None, 4: "Milz"})
-    found = in_numbering_of(TASK, given_)
+    found = to_task_labels(TASK, given_)
     np.testing.assert_array_equal(found.labels, drawn({7: None, 200: None}).labels)
     assert found.names == {7: "Zyste", 200: "Milz"}
 
@@ -68,4 +68,4 @@ def test_a_structure_that_the_task_does_not_know_is_refused(
     drawn: Callable[..., Annotation], names: dict[int, str | None], reason: str
 ) -> None:
     with pytest.raises(InputError, match=reason):
-        in_numbering_of(TASK, drawn(names))
+        to_task_labels(TASK, drawn(names))

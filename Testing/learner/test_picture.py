@@ -12,10 +12,10 @@ import pytest
 import SimpleITK as sitk
 
 from metasegment.annotation import AnnotatedSlice
-from metasegment.demo.picture import save_overlay
-from metasegment.demo.surface import render_surfaces
-from metasegment.demo.vtk_child import NoDrawing
 from metasegment.errors import InputError
+from metasegment.pictures.overlay import save_overlay
+from metasegment.pictures.surface import render_surfaces
+from metasegment.pictures.vtk_child import NoDrawing
 from metasegment.volume import Geometry, Volume
 
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -206,7 +206,7 @@ def test_without_vtk_the_planes_are_there_and_the_reason_is_told(tmp_path: Path)
 import sys
 sys.modules["vtkmodules"] = None  # as if it were not installed
 import numpy as np
-from metasegment.demo.picture import save_overlay
+from metasegment.pictures.overlay import save_overlay
 from metasegment.volume import Geometry, Volume
 geometry = Geometry((8, 8, 8), (1, 1, 1), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 labels = np.zeros((8, 8, 8), np.uint8)

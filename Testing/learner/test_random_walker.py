@@ -8,10 +8,10 @@ import torch
 from skimage.segmentation import random_walker
 from torch import Generator, Tensor
 
+from metasegment.grid import Box, Grid
 from metasegment.prompts import Scene
 from metasegment.prompts.appearance import Appearance, learn_appearance
 from metasegment.prompts.random_walker import AVOIDANCE, walk
-from metasegment.roi import Box, Grid
 
 STRUCTURE, BACKGROUND = 1, 255
 SHAPE = (20, 24, 28)

@@ -12,8 +12,8 @@ import pytest
 import SimpleITK as sitk
 
 from metasegment.errors import InputError
-from metasegment.image_file import available_memory, refuse_too_large
-from metasegment.volume import read_volume, read_voxels
+from metasegment.io.image_file import available_memory, refuse_too_large
+from metasegment.io.volume_file import read_volume, read_voxels
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
 

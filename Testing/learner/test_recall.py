@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from metasegment.cli import main
-from metasegment.engine import Engine
 from metasegment.episodes.chance import draws
 from metasegment.episodes.episode import Episode, Mixture, make_episode
 from metasegment.episodes.labelled import Bank, LabelledVolume
@@ -25,11 +24,13 @@ from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.episodes.sources import Sample
 from metasegment.errors import InputError
-from metasegment.learnt import load_learnt, save_learnt
-from metasegment.network import RELEASED, build_network, load_network, save_weights
-from metasegment.overlap import overlap
-from metasegment.prompts import CHANNELS, prior_box, prior_channels
-from metasegment.roi import Box, Grid, to_voxels
+from metasegment.grid import Box, Grid, to_voxels
+from metasegment.measures.dice import overlap
+from metasegment.network.channels import CHANNELS
+from metasegment.network.engine import Engine
+from metasegment.network.meta_parameters import load_learnt, save_learnt
+from metasegment.network.unet import RELEASED, build_network, load_network, save_weights
+from metasegment.prompts import prior_box, prior_channels
 from metasegment.segmenter.answer import Answer
 from metasegment.segmenter.correct import LEARNT, corrected
 from metasegment.training import read_config

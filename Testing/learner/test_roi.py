@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from metasegment.roi import (
+from metasegment.grid import (
     CELL_COUNTS,
     Box,
     Grid,

@@ -9,15 +9,15 @@ import pytest
 from torch import Tensor
 
 from metasegment.annotation import Annotation
-from metasegment.engine import Engine
 from metasegment.errors import Cancelled
+from metasegment.network.engine import Engine
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.gate import ADAPTING
-from metasegment.strategies import Lesson, Query, State, all_strategies
-from metasegment.strategies.base import Heartbeat
+from metasegment.strategies import Query, State, TrainingSlice, all_strategies
+from metasegment.strategies.base import TimeLeft
 from metasegment.volume import Volume
-from metasegment.watch import Watch
 
 #: Everything but adapting.
 NO_TIME = Budget(seconds=0)
@@ -29,10 +29,10 @@ class Pupil:
     name = "pupil"
 
     def __init__(self) -> None:
-        self.lessons: list[int] = []
+        self.slices: list[int] = []
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
-        self.lessons.append(len(lessons))
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
+        self.slices.append(len(slices))
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
@@ -54,7 +54,7 @@ def test_a_strategy_that_learns_is_judged_on_a_slice_it_was_not_taught(
     teacher: Segmenter, pupil: Pupil, organs: tuple[Volume, Annotation]
 ) -> None:
     teacher.segment(*organs, Budget(seconds=60))
-    assert pupil.lessons == [2, 2]  # once for each organ; it does not lead, so it is not taught all three
+    assert pupil.slices == [2, 2]  # once for each organ; it does not lead, so it is not taught all three
 
 
 @pytest.mark.parametrize("budget", [NO_TIME, Budget(seconds=60, quality=0.0)])
@@ -62,7 +62,7 @@ def test_without_time_or_need_nothing_is_taught(
     teacher: Segmenter, pupil: Pupil, organs: tuple[Volume, Annotation], budget: Budget
 ) -> None:
     teacher.segment(*organs, budget)
-    assert pupil.lessons == []
+    assert pupil.slices == []
 
 
 def test_fine_tuning_without_time_is_the_in_context_answer(
@@ -81,8 +81,8 @@ def test_the_preview_comes_before_the_adapted_result(segmenter: Segmenter, organ
         events.append("preview")
         previews.append(labels)
 
-    watch = Watch(progress=lambda stage, share: events.append(stage))
-    final = segmenter.segment(*organs, NO_TIME, watch=watch, preview=preview)
+    progress = Progress(report=lambda stage, share: events.append(stage))
+    final = segmenter.segment(*organs, NO_TIME, progress=progress, preview=preview)
     assert list(dict.fromkeys(events)) == ["first answer", "preview", "adapting", "composing", "done"]
     assert previews[0].shape == final.labels.shape
     assert set(np.unique(previews[0])) == {0, 1, 2}
@@ -94,7 +94,7 @@ def test_progress_goes_from_nothing_to_all_and_never_back(
     segmenter: Segmenter, organs: tuple[Volume, Annotation]
 ) -> None:
     shares: list[float] = []
-    segmenter.segment(*organs, NO_TIME, watch=Watch(progress=lambda stage, share: shares.append(share)))
+    segmenter.segment(*organs, NO_TIME, progress=Progress(report=lambda stage, share: shares.append(share)))
     assert shares[0] == 0
     assert shares[-1] == 1
     assert shares == sorted(shares)
@@ -103,9 +103,9 @@ def test_progress_goes_from_nothing_to_all_and_never_back(
 def test_cancelling_takes_effect_after_the_preview(segmenter: Segmenter, organs: tuple[Volume, Annotation]) -> None:
     previews: list[np.ndarray] = []
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, share: stages.append(stage), cancelled=lambda: bool(previews))
+    progress = Progress(report=lambda stage, share: stages.append(stage), cancelled=lambda: bool(previews))
     with pytest.raises(Cancelled):
-        segmenter.segment(*organs, watch=watch, preview=previews.append)
+        segmenter.segment(*organs, progress=progress, preview=previews.append)
     assert previews
     assert "composing" not in stages
 
@@ -122,6 +122,6 @@ def test_cancelling_takes_effect_within_a_step_of_learning(
 
     with pytest.raises(Cancelled):
         segmenter.segment(
-            *organs, Budget(seconds=600, steps=1000), strategy="fine_tune", watch=Watch(cancelled=cancelled)
+            *organs, Budget(seconds=600, steps=1000), strategy="fine_tune", progress=Progress(cancelled=cancelled)
         )
     assert asked == 7

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from metasegment.annotation import BACKGROUND, Annotation, add_oblique_slice, annotation_from_labels, empty_annotation
-from metasegment.engine import Engine
+from metasegment.network.engine import Engine
+from metasegment.progress import Progress
 from metasegment.prompts import structure_box
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.case import extent_on_slices
-from metasegment.segmenter.locate import Question, locate
+from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.strategies import all_strategies
 from metasegment.volume import Geometry, Volume
-from metasegment.watch import Watch
 
 #: Axial slices (axis, index) through both of the two organs.
 AXIAL = ((0, 14), (0, 20), (0, 26))
@@ -92,7 +92,9 @@ def test_to_one_structure_the_other_is_background(
     alone = annotation_from_labels(np.where(labels == 2, BACKGROUND, labels), volume.geometry)
     in_context = all_strategies()["in_context"]
     first, second = (
-        locate(Question(volume, annotation), 1, None, in_context, released_engine, Watch()).case.first.probability
+        locate(
+            SegmentRequest(volume, annotation), 1, None, in_context, released_engine, Progress()
+        ).case.first.probability
         for annotation in (together, alone)
     )
     assert torch.equal(first, second)

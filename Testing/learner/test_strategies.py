@@ -14,18 +14,18 @@ from torch import Generator, Tensor
 
 from metasegment import strategies
 from metasegment.annotation import BACKGROUND, AnnotatedSlice
-from metasegment.engine import Engine
 from metasegment.episodes.bank import Bank
 from metasegment.episodes.episode import Mixture, make_episode
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
-from metasegment.losses import dice, segmentation_loss
+from metasegment.grid import Box, working_grid
+from metasegment.network.engine import Engine
+from metasegment.network.losses import dice, segmentation_loss
 from metasegment.prompts import Scene, make_channels, make_prompt
-from metasegment.roi import Box, working_grid
 from metasegment.segmenter.blend import LEARNED, best_blend
-from metasegment.segmenter.folds import Fold, make_folds, make_lessons
+from metasegment.segmenter.folds import Fold, make_folds, make_training_slices
 from metasegment.segmenter.gate import CLASSICAL
-from metasegment.strategies import Lesson, Strategy, Support, all_strategies
+from metasegment.strategies import Strategy, Support, TrainingSlice, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
 from metasegment.volume import Volume
 
@@ -42,8 +42,8 @@ def support_of(scan_of: Callable[..., Volume], draw: Callable[..., np.ndarray]) 
     def build(truth: np.ndarray, *planes: tuple[int, int]) -> Support:
         volume = scan_of(truth)
         scene = Scene(torch.from_numpy(volume.array), torch.from_numpy(draw(truth, *planes)), (1.0, 1.0, 1.0))
-        sheets = [torch.from_numpy(AnnotatedSlice(axis, index).voxels(truth.shape)) for axis, index in planes]
-        return Support(scene, STRUCTURE, tuple(sheets))
+        annotated_slices = [torch.from_numpy(AnnotatedSlice(axis, index).voxels(truth.shape)) for axis, index in planes]
+        return Support(scene, STRUCTURE, tuple(annotated_slices))
 
     return build
 
@@ -74,9 +74,9 @@ def test_a_new_file_is_all_it_takes_to_add_a_strategy(tmp_path: Path, monkeypatc
         sys.modules.pop("metasegment.strategies.echo")
 
 
-def fitted(folds: Sequence[Fold], engine: Engine, steps: int, heartbeat: Callable[[], bool] = lambda: True) -> dict:
-    lessons = [fold.lesson for fold in folds]
-    return dict(all_strategies()["fine_tune"].fit(lessons, engine, steps, 0, heartbeat))
+def fitted(folds: Sequence[Fold], engine: Engine, steps: int, time_left: Callable[[], bool] = lambda: True) -> dict:
+    slices = [fold.training_slice for fold in folds]
+    return dict(all_strategies()["fine_tune"].fit(slices, engine, steps, 0, time_left))
 
 
 def test_fine_tuning_adapts_the_norms_the_last_two_decoder_levels_and_the_head(
@@ -100,7 +100,7 @@ def test_fine_tuning_leaves_the_network_as_it_was(folds: list[Fold], released_en
 
 
 def test_fine_tuning_without_time_is_the_start(folds: list[Fold], released_engine: Engine) -> None:
-    state = fitted(folds, released_engine, steps=5, heartbeat=lambda: False)
+    state = fitted(folds, released_engine, steps=5, time_left=lambda: False)
     start = adaptable_parameters(released_engine.network)
     assert set(state) == set(start)
     assert all(torch.equal(state[name], start[name]) for name in start)
@@ -108,7 +108,7 @@ def test_fine_tuning_without_time_is_the_start(folds: list[Fold], released_engin
 
 def test_fine_tuning_stops_within_a_step(folds: list[Fold], released_engine: Engine) -> None:
     beats = iter([True, True, False])
-    fitted(folds, released_engine, steps=50, heartbeat=lambda: next(beats))  # a fourth question would be an error
+    fitted(folds, released_engine, steps=50, time_left=lambda: next(beats))  # a fourth question would be an error
     assert not list(beats)
 
 
@@ -120,7 +120,7 @@ def test_fine_tuning_lowers_the_loss_on_its_lessons(folds: list[Fold], released_
     state = fitted(folds, released_engine, steps=8)
 
     def loss(parameters: dict[str, Tensor]) -> float:
-        answers = [(f.lesson, released_engine.logits(f.lesson.channels, parameters)) for f in folds]
+        answers = [(f.training_slice, released_engine.logits(f.training_slice.channels, parameters)) for f in folds]
         return sum(float(segmentation_loss(answer, x.target, x.cells.float())) for x, answer in answers)
 
     assert loss(state) < loss({})
@@ -134,7 +134,7 @@ def test_fine_tuning_is_the_same_for_the_same_seed(folds: list[Fold], released_e
 @pytest.mark.parametrize("name", sorted(all_strategies()))
 def test_every_strategy_answers_a_query_on_its_grid(name: str, folds: list[Fold], released_engine: Engine) -> None:
     strategy: Strategy = all_strategies()[name]
-    state = strategy.fit([fold.lesson for fold in folds], released_engine, 2, 0, lambda: True)
+    state = strategy.fit([fold.training_slice for fold in folds], released_engine, 2, 0, lambda: True)
     logits = strategy.predict(state, folds[1].query, released_engine)
     assert logits.shape == folds[1].query.grid.shape
     assert logits.dtype == torch.float32
@@ -147,9 +147,9 @@ def test_a_fold_does_not_show_its_slice(
 ) -> None:
     support = support_of(two_organs, *planes)
     for fold in make_folds(support, everything(support)):
-        assert fold.lesson.cells.any()
-        assert not fold.lesson.channels[1][fold.lesson.cells].any()
-        assert not fold.lesson.channels[2][fold.lesson.cells].any()
+        assert fold.training_slice.cells.any()
+        assert not fold.training_slice.channels[1][fold.training_slice.cells].any()
+        assert not fold.training_slice.channels[2][fold.training_slice.cells].any()
 
 
 @pytest.mark.parametrize("planes", [AXIAL, AXIAL + SAGITTAL])
@@ -158,21 +158,21 @@ def test_nothing_in_a_fold_depends_on_what_was_drawn_on_its_slice(
 ) -> None:
     support = support_of(two_organs, *planes)
     hidden = 1
-    elsewhere = torch.cat([sheet for n, sheet in enumerate(support.sheets) if n != hidden])
-    only = support.sheets[hidden][~torch.isin(support.sheets[hidden], elsewhere)]
+    elsewhere = torch.cat([sheet for n, sheet in enumerate(support.annotated_slices) if n != hidden])
+    only = support.annotated_slices[hidden][~torch.isin(support.annotated_slices[hidden], elsewhere)]
     labels = support.scene.labels.clone()
     labels.view(-1)[only] = BACKGROUND
     labels.view(-1)[only[: len(only) // 2]] = STRUCTURE
     scribbled = replace(support, scene=replace(support.scene, labels=labels))
     fold, other = (make_folds(s, everything(s))[hidden] for s in (support, scribbled))
-    assert not torch.equal(fold.lesson.target, other.lesson.target)
-    assert torch.equal(fold.lesson.channels, other.lesson.channels)
+    assert not torch.equal(fold.training_slice.target, other.training_slice.target)
+    assert torch.equal(fold.training_slice.channels, other.training_slice.channels)
     assert torch.equal(fold.query.prompt.fields, other.query.prompt.fields)
 
 
 def test_copying_the_visible_annotation_earns_nothing_on_a_hidden_slice(folds: list[Fold]) -> None:
-    assert [fold.dice(fold.lesson.channels[1]) for fold in folds] == [0.0] * len(folds)
-    assert [fold.dice(fold.lesson.target) for fold in folds] == [1.0] * len(folds)
+    assert [fold.dice(fold.training_slice.channels[1]) for fold in folds] == [0.0] * len(folds)
+    assert [fold.dice(fold.training_slice.target) for fold in folds] == [1.0] * len(folds)
 
 
 def test_slices_that_share_their_cells_with_others_make_no_fold(
@@ -183,7 +183,7 @@ def test_slices_that_share_their_cells_with_others_make_no_fold(
     folds = make_folds(support, everything(support))
     voxels_per_cell = folds[0].query.grid.step[0]
     assert int(96 / voxels_per_cell) == int(97 / voxels_per_cell)
-    asked_for = [int(fold.lesson.cells.any(2).any(1).nonzero()) for fold in folds]
+    asked_for = [int(fold.training_slice.cells.any(2).any(1).nonzero()) for fold in folds]
     assert asked_for == [int(40 / voxels_per_cell), int(152 / voxels_per_cell)]
 
 
@@ -199,32 +199,35 @@ def test_one_slice_with_the_structure_makes_no_fold(support_of: Callable[..., Su
 
 def test_one_slice_teaches_by_its_halves(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 20))
-    lessons = make_lessons(support, everything(support), [])
-    plane = int(lessons[0].cells.flatten(1).any(1).nonzero())
-    for lesson in lessons:
-        shown = lesson.channels[1] + lesson.channels[2] > 0
-        assert not (shown & lesson.cells).any()
-        assert (shown | lesson.cells)[plane].all()
-    low, high, left, right = (lesson.cells[plane] for lesson in lessons)
+    slices = make_training_slices(support, everything(support), [])
+    plane = int(slices[0].cells.flatten(1).any(1).nonzero())
+    for training_slice in slices:
+        shown = training_slice.channels[1] + training_slice.channels[2] > 0
+        assert not (shown & training_slice.cells).any()
+        assert (shown | training_slice.cells)[plane].all()
+    low, high, left, right = (training_slice.cells[plane] for training_slice in slices)
     assert torch.equal(low, ~high)
     assert torch.equal(left, ~right)
-    whole = sum(float(lesson.target[lesson.cells].sum()) for lesson in lessons[:2])
-    assert all(0.3 * whole < float(lesson.target[lesson.cells].sum()) < 0.7 * whole for lesson in lessons)
+    whole = sum(float(training_slice.target[training_slice.cells].sum()) for training_slice in slices[:2])
+    assert all(
+        0.3 * whole < float(training_slice.target[training_slice.cells].sum()) < 0.7 * whole
+        for training_slice in slices
+    )
 
 
 def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(
     support_of: Callable[..., Support], two_organs: np.ndarray
 ) -> None:
     support = support_of(two_organs, (0, 20))
-    lessons = make_lessons(support, everything(support), [])
+    slices = make_training_slices(support, everything(support), [])
     cut = int((support.scene.labels[20] == STRUCTURE).nonzero()[:, 0].float().mean()) + 1
     labels = support.scene.labels.clone()
     labels[20, :cut] = labels[20, :cut].flip(1)  # moved sideways: the cut between the rows stays where it was
     mirrored = replace(support, scene=replace(support.scene, labels=labels))
     (pair,) = (
         (one, other)
-        for one in lessons
-        for other in make_lessons(mirrored, everything(support), [])
+        for one in slices
+        for other in make_training_slices(mirrored, everything(support), [])
         if torch.equal(one.cells, other.cells) and not torch.equal(one.target, other.target)
     )
     assert torch.equal(pair[0].channels, pair[1].channels)
@@ -233,7 +236,9 @@ def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(
 def test_several_slices_teach_by_their_folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
     support = support_of(two_organs, *AXIAL)
     folds = make_folds(support, everything(support))
-    assert [id(x) for x in make_lessons(support, everything(support), folds)] == [id(fold.lesson) for fold in folds]
+    assert [id(x) for x in make_training_slices(support, everything(support), folds)] == [
+        id(fold.training_slice) for fold in folds
+    ]
 
 
 def an_easy_fold(folds: list[Fold], between: bool = True) -> Fold:
@@ -242,22 +247,22 @@ def an_easy_fold(folds: list[Fold], between: bool = True) -> Fold:
     target[:, :8] = 1
     cells = torch.zeros(16, 16, 16, dtype=torch.bool)
     cells[8] = True
-    return replace(folds[0], lesson=Lesson(torch.zeros(8, 16, 16, 16), target, cells), between=between)
+    return replace(folds[0], training_slice=TrainingSlice(torch.zeros(8, 16, 16, 16), target, cells), between=between)
 
 
 @pytest.mark.parametrize("right", ["interpolation", "geodesic", "random_walker"])
 def test_hidden_slices_outweigh_experience_where_one_answer_alone_is_right(folds: list[Fold], right: str) -> None:
     fold = an_easy_fold(folds)
-    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.lesson.target)
-    answers[right] = fold.lesson.target
+    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.training_slice.target)
+    answers[right] = fold.training_slice.target
     blend = best_blend([fold] * 4, [answers] * 4, shown=4)
     assert fold.dice(blend.of(answers)) == 1
 
 
 def test_experience_decides_where_no_slice_lies_between_others(folds: list[Fold]) -> None:
     fold = an_easy_fold(folds, between=False)
-    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.lesson.target)
-    answers["interpolation"] = fold.lesson.target
+    answers = dict.fromkeys((LEARNED, *CLASSICAL), 1 - fold.training_slice.target)
+    answers["interpolation"] = fold.training_slice.target
     assert best_blend([fold] * 2, [answers] * 2, shown=2) == best_blend([], [], shown=2)
 
 

@@ -18,21 +18,9 @@ from hypothesis.extra import numpy as npst
 from safetensors import safe_open
 
 from metasegment.errors import InputError
-from metasegment.task import (
-    LARGEST,
-    VERSION,
-    Provenance,
-    Task,
-    TaskStructure,
-    _checksum,
-    address_of,
-    from_bytes,
-    read_task,
-    to_bytes,
-    write_task,
-)
-from metasegment.wire import WireError
-from metasegment.wire.arrays import decode, encode
+from metasegment.io.arrays import decode, encode
+from metasegment.io.task_file import LARGEST, _checksum, address_of, from_bytes, read_task, to_bytes, write_task
+from metasegment.task import VERSION, Provenance, Task, TaskStructure
 
 LIVER = TaskStructure(3, "Leber, links", (0.8, 0.4, 0.2), "Segmentation category and type~SCT^123037004^Anatomical")
 CYST = TaskStructure(7, "Zyste")
@@ -217,7 +205,7 @@ def test_a_provenance_out_of_range_is_refused_by_the_field_s_name(
 
 def test_numbers_that_are_none_make_no_task() -> None:
     for value in (np.nan, np.inf):
-        with pytest.raises(WireError, match="must be finite"):
+        with pytest.raises(ValueError, match="must be finite"):
             Task(PROVENANCE, {"head": np.array([1.0, value])})
 
 
@@ -230,6 +218,6 @@ def test_a_task_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_task_can_be_looked_at_without_torch(a_file: Path) -> None:
     program = "import sys; sys.modules.update(torch=None, SimpleITK=None, monai=None, safetensors=None); "
-    program += "from metasegment.task import read_task; print(len(read_task(sys.argv[1]).structures))"
+    program += "from metasegment.io.task_file import read_task; print(len(read_task(sys.argv[1]).structures))"
     done = subprocess.run([sys.executable, "-c", program, a_file], capture_output=True, text=True, timeout=60)
     assert done.stdout == "2\n", done.stderr

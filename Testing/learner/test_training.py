@@ -20,8 +20,8 @@ from torch import Generator, Tensor
 
 import metasegment
 from metasegment.errors import InputError
-from metasegment.losses import dice, segmentation_loss
-from metasegment.network import build_network, load_network
+from metasegment.network.losses import dice, segmentation_loss
+from metasegment.network.unet import build_network, load_network
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
 from metasegment.training.config import read_config
 from metasegment.training.curves import Curves

@@ -10,24 +10,25 @@ import pytest
 import torch
 from torch import Generator
 
-from metasegment.annotation import Annotation, annotation_from_labels, completed
+from metasegment.annotation import Annotation, annotation_from_labels, complete
 from metasegment.errors import Cancelled, InputError
+from metasegment.grid import Box, Grid
+from metasegment.io.task_file import LARGEST, from_bytes, to_bytes
+from metasegment.progress import Progress
 from metasegment.prompts import Scene, make_prompt
-from metasegment.roi import Box, Grid
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import Answer
+from metasegment.segmenter.fuse_prior import fuse_prior
 from metasegment.segmenter.gate import Case
-from metasegment.segmenter.lean import leaning
-from metasegment.segmenter.teach import MOST_LESSONS
+from metasegment.segmenter.teach import MOST_SUBJECTS
 from metasegment.strategies import Query, Support
-from metasegment.task import LARGEST, Task, from_bytes, to_bytes
+from metasegment.task import Task
 from metasegment.transfer.context import Context, standardised
 from metasegment.transfer.delineator import FEATURES, Delineator
 from metasegment.transfer.perceptron import Perceptron
 from metasegment.transfer.views import random_view
 from metasegment.volume import Volume
-from metasegment.watch import Watch
 
 NAMES = {1: "liver", 2: "cyst"}
 COLORS = {1: (0.8, 0.3, 0.2)}
@@ -187,20 +188,20 @@ def a_long_thought(draw: Draw) -> tuple[Case, Answer]:
 
 def test_far_from_the_slices_a_thought_that_fits_them_counts(a_long_thought: tuple[Case, Answer]) -> None:
     case, answer = a_long_thought
-    drawn = leaning(answer, case, fit=1.0).probability > 0.5
+    drawn = fuse_prior(answer, case, fit=1.0).probability > 0.5
     assert bool(drawn[[0, 39], 7, 7].all())
     assert bool(drawn[20, 5, 7])
 
 
 def test_a_thought_that_does_not_fit_the_slices_is_left_out(a_long_thought: tuple[Case, Answer]) -> None:
     case, answer = a_long_thought
-    assert leaning(answer, case, fit=0.4) is answer
+    assert fuse_prior(answer, case, fit=0.4) is answer
     without = replace(case, prior=None)
-    assert leaning(answer, without, fit=1.0) is answer
+    assert fuse_prior(answer, without, fit=1.0) is answer
 
 
 def test_a_task_is_small_and_has_no_pixels(task: Task, first_patient: tuple[Volume, Annotation]) -> None:
-    assert len(to_bytes(task)) < LARGEST / MOST_LESSONS
+    assert len(to_bytes(task)) < LARGEST / MOST_SUBJECTS
     assert max(values.size for values in task.numbers.values()) < first_patient[0].array.size / 10
     liver, cyst = task.structures
     assert (liver.name, liver.color) == ("liver", COLORS[1])
@@ -226,11 +227,11 @@ def test_a_task_grows_with_a_case_up_to_a_bound(
 ) -> None:
     accepted = annotation_from_labels(np.where(second_truth == 0, 255, second_truth), second_patient.geometry, NAMES)
     crowded = task
-    for _ in range(MOST_LESSONS - 1):
+    for _ in range(MOST_SUBJECTS - 1):
         crowded = replace(crowded, numbers=_with_another_lesson(crowded))
     grown = segmenter.teach(second_patient, accepted, crowded)
     assert grown.provenance.volumes == 2
-    assert sum(name.endswith("/cell_mm") for name in grown.numbers) == MOST_LESSONS
+    assert sum(name.endswith("/cell_mm") for name in grown.numbers) == MOST_SUBJECTS
     assert len(to_bytes(grown)) < LARGEST
     both = segmenter.teach(second_patient, accepted, task)
     better = segmenter.apply(both, second_patient)
@@ -241,7 +242,7 @@ def test_an_answer_completes_an_annotation(second_patient: Volume, second_truth:
     annotation = annotation_from_labels(draw(second_truth, (0, 26)), second_patient.geometry, NAMES)
     answer = np.zeros_like(second_truth)
     answer[10] = 2
-    whole = completed(annotation, answer)
+    whole = complete(annotation, answer)
     assert np.array_equal(whole.labels[26] % 255, second_truth[26])
     assert (whole.labels[10] == 2).all()
     assert (whole.labels[11] == 255).all()
@@ -278,9 +279,9 @@ def test_teaching_shows_progress_and_can_be_cancelled(
     segmenter: Segmenter, first_patient: tuple[Volume, Annotation]
 ) -> None:
     seen: list[tuple[str, float]] = []
-    watch = Watch(lambda stage, share: seen.append((stage, share)), lambda: len(seen) > 1)
+    progress = Progress(lambda stage, share: seen.append((stage, share)), lambda: len(seen) > 1)
     with pytest.raises(Cancelled):
-        segmenter.teach(*first_patient, watch=watch)
+        segmenter.teach(*first_patient, progress=progress)
     assert [stage for stage, _ in seen] == ["learning the task"] * 2
 
 
@@ -302,7 +303,7 @@ def test_what_is_looked_for_ever_further_on_is_not_looked_for_outside_the_volume
     perceptron = Perceptron({"mean": torch.zeros(FEATURES), "deviation": torch.ones(FEATURES), **layers})
     image = torch.randn(30, 20, 20, generator=Generator().manual_seed(0))
     grid, found = Delineator(perceptron, (6.0, 6.0, 6.0), 100.0).probability(
-        image, (1.0, 1.0, 1.0), (28.0, 10.0, 10.0), Watch()
+        image, (1.0, 1.0, 1.0), (28.0, 10.0, 10.0), Progress()
     )
     assert bool((found > 0.5).any())
     assert 28 < (grid.box.start[0] + grid.box.stop[0]) / 2 <= 31
@@ -327,6 +328,6 @@ def test_image_and_masks_move_together() -> None:
 
 
 def _with_another_lesson(task: Task) -> dict[str, np.ndarray]:
-    lessons = sum(name.endswith("/cell_mm") for name in task.numbers)
-    first = {f"{lessons}{name[1:]}": values for name, values in task.numbers.items() if name.startswith("0/")}
+    subjects = sum(name.endswith("/cell_mm") for name in task.numbers)
+    first = {f"{subjects}{name[1:]}": values for name, values in task.numbers.items() if name.startswith("0/")}
     return {**task.numbers, **first}

@@ -13,7 +13,8 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metasegment.volume import Geometry, Volume, read_volume, write_volume
+from metasegment.io.volume_file import read_volume, write_volume
+from metasegment.volume import Geometry, Volume
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
 FLOAT32_EPSILON = 1.2e-7  # NIfTI stores geometry in 32 bits
@@ -113,7 +114,7 @@ def test_reading_rooms_import_with_numpy_alone() -> None:
         "import sys\n"
         "for absent in ('SimpleITK', 'torch', 'monai'): sys.modules[absent] = None\n"
         "import metasegment.volume, metasegment.annotation, metasegment.export\n"
-        "import metasegment.segmentation, metasegment.watch\n"
+        "import metasegment.segmentation, metasegment.progress\n"
         "import metasegment.wire.annotations, metasegment.wire.results, metasegment.wire.volumes\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

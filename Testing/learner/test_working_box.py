@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from learner.drawn_shapes import ORGAN, annotated, ellipsoid
 from torch import Tensor
 
+from metasegment.grid import Box
 from metasegment.prompts import annotated_extent, box_limits, structure_box
-from metasegment.roi import Box
 
 
 def test_an_unannotated_structure_has_no_extent() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from metasegment.errors import InputError
-from metasegment.files import written_beside
-from metasegment.volume import Volume, write_volume
+from metasegment.io.files import written_beside
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Volume
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
 

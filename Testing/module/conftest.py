@@ -101,8 +101,8 @@ class Hand:
 
     def paint(self, segment_id: str, *box: slice, erase: bool = False) -> None:
         """Paint a box (k, j, i) of the volume's voxels into a segment, as one step of undo."""
-        from MetaSegmentLib.LabelImage import imageOf
-        from MetaSegmentLib.VolumeGrid import VolumeGrid, toWorld
+        from MetaSegmentLib.scene.LabelImage import imageOf
+        from MetaSegmentLib.scene.VolumeGrid import VolumeGrid, toWorld
 
         grid = VolumeGrid.of(self.volume)
         ranges = [part.indices(n)[:2] for part, n in zip(box, grid.shape, strict=True)]
@@ -115,7 +115,7 @@ class Hand:
 
     def stroke(self, segment_id: str, plane: tuple[int, int], erase: bool = False) -> None:
         """Paint a rectangle well inside a plane of the volume."""
-        from MetaSegmentLib.VolumeGrid import VolumeGrid
+        from MetaSegmentLib.scene.VolumeGrid import VolumeGrid
 
         shape = VolumeGrid.of(self.volume).shape
         box = [slice(n // 4, n // 4 + n // 2) for n in shape]
@@ -163,8 +163,8 @@ def a_hand(a_hand_on: Callable[[Any], Hand], a_plain_volume: Any) -> Hand:
 @pytest.fixture
 def voxels_of(a_scene: Any) -> Callable[[Any, str], np.ndarray]:
     """Reads the voxels of a segment as sorted world positions (RAS mm, rounded), whatever grid and layer it is on."""
-    from MetaSegmentLib.LabelImage import arrayOf, ijkToRasOf, startOf
-    from MetaSegmentLib.VolumeGrid import toWorld
+    from MetaSegmentLib.scene.LabelImage import arrayOf, ijkToRasOf, startOf
+    from MetaSegmentLib.scene.VolumeGrid import toWorld
 
     def read(node: Any, segment_id: str) -> np.ndarray:
         image = node.GetBinaryLabelmapInternalRepresentation(segment_id)

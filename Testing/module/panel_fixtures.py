@@ -60,7 +60,7 @@ class Panel:
 
     def scroll_to(self, k: int, view: str = "Red") -> None:
         """Move a slice view to an axial slice, as the mouse wheel does."""
-        from MetaSegmentLib.VolumeGrid import VolumeGrid
+        from MetaSegmentLib.scene.VolumeGrid import VolumeGrid
 
         grid = VolumeGrid.of(self.session.volumeNode)
         node = self.host.layout_manager.sliceWidget(view).mrmlSliceNode()
@@ -127,13 +127,13 @@ def another_body(a_body: SimpleNamespace) -> SimpleNamespace:
 @pytest.fixture(scope="session")
 def a_task(a_body: SimpleNamespace, a_shared_learner: Any) -> Any:
     """What the body teaches: its organ, called "liver"."""
-    from metasegment.annotation import completed, empty_annotation
+    from metasegment.annotation import complete, empty_annotation
     from metasegment.volume import Geometry, Volume
 
     identity = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     geometry = Geometry(_SHAPE[::-1], _SPACING, (0.0, 0.0, 0.0), identity)
     known = replace(empty_annotation(geometry), names={7: "liver"}, colors={7: (0.25, 0.5, 0.75)})
-    annotation = completed(known, np.where(a_body.truth, 7, 0).astype(np.uint8))
+    annotation = complete(known, np.where(a_body.truth, 7, 0).astype(np.uint8))
     return a_shared_learner.teach(Volume(a_body.voxels, geometry), annotation)
 
 
@@ -196,7 +196,7 @@ class _Lent:
 @pytest.fixture
 def a_panel_that_segments(a_panel_with_strokes: Panel, a_shared_learner: Any, monkeypatch: pytest.MonkeyPatch) -> Panel:
     """The module with strokes, and the shared learner in the place of one of its own; answers take about a second."""
-    from MetaSegmentLib.LearnerChoice import LearnerChoice
+    from MetaSegmentLib.learner.LearnerChoice import LearnerChoice
 
     lend: Callable[..., Any] = lambda choice: _Lent(a_shared_learner)  # noqa: E731
     monkeypatch.setattr(LearnerChoice, "open", lend)

@@ -18,12 +18,12 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 import slicer
 import vtk
 
-from MetaSegmentLib.Acceptance import Acceptance
-from MetaSegmentLib.AnnotatedSlices import AnnotatedSlices
-from MetaSegmentLib.Preview import Preview
-from MetaSegmentLib.SegmentPlanes import SegmentPlanes
-from MetaSegmentLib.SegmentRole import SegmentRole
-from MetaSegmentLib.VolumeGrid import VolumeGrid
+from MetaSegmentLib.scene.Preview import Preview
+from MetaSegmentLib.scene.SegmentPlanes import SegmentPlanes
+from MetaSegmentLib.scene.SegmentRole import SegmentRole
+from MetaSegmentLib.scene.VolumeGrid import VolumeGrid
+from MetaSegmentLib.work.Acceptance import Acceptance
+from MetaSegmentLib.work.AnnotatedSlices import AnnotatedSlices
 
 BOX = tuple[slice, slice, slice]
 LIVER_BEFORE: BOX = (slice(5, 15), slice(5, 20), slice(5, 20))

@@ -16,10 +16,10 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 import slicer
 
-from MetaSegmentLib.AnnotatedSlices import AnnotatedSlices
-from MetaSegmentLib.NextSliceView import NextSliceView
-from MetaSegmentLib.SegmentRole import SegmentRole
-from MetaSegmentLib.SliceEntry import SliceEntry, SliceState
+from MetaSegmentLib.scene.NextSliceView import NextSliceView
+from MetaSegmentLib.scene.SegmentRole import SegmentRole
+from MetaSegmentLib.work.AnnotatedSlices import AnnotatedSlices
+from MetaSegmentLib.work.SliceEntry import SliceEntry, SliceState
 
 SHOWN = [(0, 12), (1, 20), (2, 25)]
 

@@ -12,7 +12,7 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 import slicer
 import vtk
 
-from MetaSegmentLib.NextSliceView import NextSliceView
+from MetaSegmentLib.scene.NextSliceView import NextSliceView
 
 
 @pytest.mark.parametrize("plane", [(0, 2), (1, 9), (2, 11)])

@@ -73,7 +73,7 @@ def test_a_test_of_this_computers_learner_tells_the_weights_and_their_licence(a_
 
 
 def test_a_token_is_forgotten_with_slicer_unless_the_user_wants_it_kept(a_panel_with_a_server):
-    from MetaSegmentLib.UserSettings import UserSettings
+    from MetaSegmentLib.learner.UserSettings import UserSettings
 
     panel = a_panel_with_a_server
     panel.ui.tokenEdit.text = "secret"
@@ -86,7 +86,7 @@ def test_a_token_is_forgotten_with_slicer_unless_the_user_wants_it_kept(a_panel_
 
 def test_a_learner_that_cannot_start_is_explained(a_panel_with_strokes, monkeypatch):
     from metasegment.client import LocalLearner
-    from MetaSegmentLib.LearnerChoice import LearnerChoice
+    from MetaSegmentLib.learner.LearnerChoice import LearnerChoice
 
     panel = a_panel_with_strokes
     monkeypatch.setattr(LearnerChoice, "open", lambda choice: LocalLearner("/nowhere/python"))
@@ -175,7 +175,7 @@ def test_packages_are_installed_with_consent_but_torch_only_by_its_extension(a_p
     if slicer_version == "5.10":
         monkeypatch.setitem(sys.modules, "slicer.packaging", None)
         monkeypatch.setattr(slicer.util, "pip_install", by_pip.extend)
-    monkeypatch.setattr("MetaSegmentLib.Installer.slicerPython", lambda: "true")  # the check has a test of its own
+    monkeypatch.setattr("MetaSegmentLib.learner.Installer.slicerPython", lambda: "true")
     a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
     a_panel.ui.installButton.click()
     wanted = [each for request in a_panel.host.pip.requests for each in request.requirements]

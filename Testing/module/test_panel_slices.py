@@ -122,7 +122,7 @@ def test_a_stroke_made_in_another_view_counts_there(a_panel_with_strokes, a_body
 
 
 def test_a_view_that_is_added_later_is_watched_too(a_panel_with_strokes, a_body):
-    from MetaSegmentLib.VolumeGrid import VolumeGrid
+    from MetaSegmentLib.scene.VolumeGrid import VolumeGrid
 
     panel = a_panel_with_strokes
     added = panel.host.scene.AddNewNodeByClass("vtkMRMLSliceNode", "Axial2")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from module.panel_fixtures import dice, show
 
-from metasegment.task import Provenance, Task, TaskStructure, read_task, write_task
+from metasegment.io.task_file import read_task, write_task
+from metasegment.task import Provenance, Task, TaskStructure
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_a_segment_of_that_name_is_used_whatever_its_case(a_panel_that_segments,
 
 
 def test_a_locked_segment_of_that_name_is_left_out(a_panel_that_segments, load, a_task, another_body):
-    from MetaSegmentLib.SegmentRole import SegmentRole
+    from MetaSegmentLib.scene.SegmentRole import SegmentRole
 
     panel = a_panel_that_segments
     show(panel, another_body)

@@ -16,7 +16,7 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 import slicer
 import vtk
 
-from MetaSegmentLib.Preview import Preview
+from MetaSegmentLib.scene.Preview import Preview
 
 REGION = (slice(2, 6), slice(3, 8), slice(1, 7))
 

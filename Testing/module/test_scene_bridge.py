@@ -16,9 +16,9 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 import slicer
 import vtk
 
-from MetaSegmentLib.SceneBridge import SceneBridge
-from MetaSegmentLib.SegmentRole import SegmentRole
-from MetaSegmentLib.SliceEntry import SliceEntry, SliceState
+from MetaSegmentLib.scene.SegmentRole import SegmentRole
+from MetaSegmentLib.work.SceneBridge import SceneBridge
+from MetaSegmentLib.work.SliceEntry import SliceEntry, SliceState
 
 
 def done(axis: int, index: int, state: SliceState = SliceState.DONE) -> SliceEntry:

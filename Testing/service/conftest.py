@@ -17,19 +17,20 @@ import requests
 import torch
 from torch import Tensor
 
-from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, completed
+from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, complete
 from metasegment.client import LocalLearner
-from metasegment.engine import Engine
-from metasegment.learnt import load_learnt
-from metasegment.network import RELEASED, load_network
+from metasegment.io.task_file import address_of, to_bytes
+from metasegment.network.engine import Engine
+from metasegment.network.meta_parameters import load_learnt
+from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.service.installed import Installation
 from metasegment.service.limits import Limits
 from metasegment.service.server import Server, bound_socket
 from metasegment.service.service import Service, Settings
-from metasegment.strategies import Lesson, Query, State, all_strategies
-from metasegment.task import Task, address_of, to_bytes
+from metasegment.strategies import Query, State, TrainingSlice, all_strategies
+from metasegment.task import Task
 from metasegment.volume import Geometry, Volume
 from metasegment.wire import from_json, messages, to_json
 from metasegment.wire.annotations import encode_job, pack
@@ -80,7 +81,7 @@ def assert_as_ever(expected: Segmentation) -> Callable[[Segmentation], None]:
 @pytest.fixture(scope="session")
 def accepted(organ: tuple[Volume, Annotation], expected: Segmentation) -> Annotation:
     """The organ throughout its volume, with no unknown voxel: what is taught."""
-    return completed(organ[1], expected.labels)
+    return complete(organ[1], expected.labels)
 
 
 @pytest.fixture(scope="session")
@@ -131,9 +132,9 @@ class Patient:
     name = "patient"
 
     def fit(
-        self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Callable[[], bool]
+        self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: Callable[[], bool]
     ) -> State:
-        while heartbeat():
+        while time_left():
             time.sleep(0.005)
         return {}
 

@@ -19,10 +19,10 @@ from metasegment.annotation import Annotation
 from metasegment.client import LocalLearner
 from metasegment.client.errors import LearnerDied, LearnerNotStarted
 from metasegment.errors import Cancelled
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.task import Task
 from metasegment.volume import Volume
-from metasegment.watch import Watch
 
 QUICK = Budget(seconds=0)
 IN_CONTEXT = "in_context"
@@ -38,7 +38,7 @@ def _kill_child(learner: LocalLearner) -> None:
 
 
 class _Saboteur:
-    """A watch that does something once, when a stage begins."""
+    """A progress that does something once, when a stage begins."""
 
     def __init__(self, stage: str, deed: Callable[[], None]) -> None:
         self.stages: list[str] = []
@@ -61,12 +61,12 @@ def test_a_child_killed_in_the_middle_is_started_again_and_answers_the_same(
 ) -> None:
     values = np.int32 if stage == "sending the volume" else np.float32  # a volume that the child does not have yet
     volume = Volume(organ[0].array.astype(values), organ[0].geometry)
-    watch = _Saboteur(stage, lambda: _kill_child(local_learner))
+    progress = _Saboteur(stage, lambda: _kill_child(local_learner))
     previews: list[np.ndarray] = []
-    result = local_learner.segment(volume, organ[1], QUICK, IN_CONTEXT, 0, Watch(progress=watch), previews.append)
+    result = local_learner.segment(volume, organ[1], QUICK, IN_CONTEXT, 0, Progress(report=progress), previews.append)
     assert_as_ever(result)
-    assert "starting the learner again" in watch.stages
-    assert watch.stages.count("sending the volume") == 2
+    assert "starting the learner again" in progress.stages
+    assert progress.stages.count("sending the volume") == 2
     assert len(previews) == 1
 
 
@@ -82,18 +82,18 @@ def test_a_child_killed_while_it_learns_a_task_starts_to_learn_it_again(
         return again in stages and "learning the task" in stages[stages.index(again) :]
 
     with pytest.raises(Cancelled):
-        local_learner.teach(organ[0], accepted, watch=Watch(progress=saboteur, cancelled=learns_again))
+        local_learner.teach(organ[0], accepted, progress=Progress(report=saboteur, cancelled=learns_again))
     assert learns_again()
 
 
 def test_a_child_killed_while_it_applies_a_task_is_sent_it_again(
     local_learner: LocalLearner, taught: Task, next_volume: Volume, applied: Segmentation
 ) -> None:
-    watch = _Saboteur("looking for the structures", lambda: _kill_child(local_learner))
-    result = local_learner.apply(taught, next_volume, None, QUICK, watch=Watch(progress=watch))
+    progress = _Saboteur("looking for the structures", lambda: _kill_child(local_learner))
+    result = local_learner.apply(taught, next_volume, None, QUICK, progress=Progress(report=progress))
     np.testing.assert_array_equal(result.labels, applied.labels)
     assert (result.structures, result.familiarity) == (applied.structures, applied.familiarity)
-    assert "starting the learner again" in watch.stages
+    assert "starting the learner again" in progress.stages
 
 
 def test_a_child_that_hangs_is_replaced(
@@ -116,25 +116,25 @@ def test_a_child_that_always_ends_is_given_up_with_the_reason(
 ) -> None:
     monkeypatch.setattr(LocalLearner, "pauses", (0.0,))
     with LocalLearner(device="cpu") as learner:
-        watch = Watch(progress=lambda stage, share: _kill_child(learner) if "sending" in stage else None)
+        progress = Progress(report=lambda stage, share: _kill_child(learner) if "sending" in stage else None)
         with pytest.raises(LearnerDied, match=r"ended unexpectedly \(the system ended it, most often for want of mem"):
-            learner.segment(*organ, QUICK, IN_CONTEXT, watch=watch)
+            learner.segment(*organ, QUICK, IN_CONTEXT, progress=progress)
 
 
 def test_a_learner_that_is_closed_cancels_what_is_under_way(organ: tuple[Volume, Annotation]) -> None:
     learner = LocalLearner(device="cpu")
     with pytest.raises(Cancelled):
         learner.segment(
-            *organ, Budget(seconds=600), watch=Watch(progress=_Saboteur("sending the volume", learner.close))
+            *organ, Budget(seconds=600), progress=Progress(report=_Saboteur("sending the volume", learner.close))
         )
 
 
 def test_starting_can_be_cancelled(organ: tuple[Volume, Annotation]) -> None:
     with LocalLearner(device="cpu") as learner:
         stages: list[str] = []
-        watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: bool(stages))
+        progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: bool(stages))
         with pytest.raises(Cancelled):
-            learner.segment(*organ, QUICK, watch=watch)
+            learner.segment(*organ, QUICK, progress=progress)
         assert stages == ["starting the learner"]
 
 

@@ -18,10 +18,11 @@ from metasegment.annotation import BACKGROUND, Annotation, annotation_from_label
 from metasegment.client import LearnerClient, errors, events
 from metasegment.client.turns import Turns
 from metasegment.errors import Cancelled
+from metasegment.io.task_file import address_of, to_bytes
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget, Segmentation
-from metasegment.task import Task, address_of, to_bytes
+from metasegment.task import Task
 from metasegment.volume import Geometry, Volume
-from metasegment.watch import Watch
 from metasegment.wire.messages import VOLUME_HEADER
 from metasegment.wire.volumes import address, manifest_of
 
@@ -139,7 +140,7 @@ def test_a_service_that_was_killed_and_started_anew_is_sent_everything_again(
             relay.cut()
         stages.append(stage)
 
-    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note)))
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, progress=Progress(report=note)))
     assert stages.count("sending the volume") == 2
     assert "connecting again" in stages
 
@@ -162,13 +163,13 @@ def test_a_forgotten_volume_is_sent_again(
 ) -> None:
     running = a_service()
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage))
+    progress = Progress(report=lambda stage, _: stages.append(stage))
     with LearnerClient(running.url, TOKEN) as client:
-        client.segment(*organ, QUICK, IN_CONTEXT, watch=watch)
-        client.segment(*organ, QUICK, IN_CONTEXT, watch=watch)
+        client.segment(*organ, QUICK, IN_CONTEXT, progress=progress)
+        client.segment(*organ, QUICK, IN_CONTEXT, progress=progress)
         assert stages.count("sending the volume") == 1
         running.service.store.forget(address(manifest_of(organ[0])))
-        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=watch))
+        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, progress=progress))
     assert stages.count("sending the volume") == 2
 
 
@@ -203,9 +204,9 @@ def test_a_busy_service_is_waited_for(
             if stage == "adapting":
                 busy.set()
 
-        watch = Watch(progress=note, cancelled=go_on.is_set)
+        progress = Progress(report=note, cancelled=go_on.is_set)
         with suppress(Cancelled):
-            client.segment(organ[0], another_structure, LONG, "patient", watch=watch)
+            client.segment(organ[0], another_structure, LONG, "patient", progress=progress)
 
     def note(stage: str, share: float) -> None:
         stages.append(stage)
@@ -216,7 +217,7 @@ def test_a_busy_service_is_waited_for(
         other = threading.Thread(target=occupy)
         other.start()
         assert busy.wait(60)
-        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note)))
+        assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, progress=Progress(report=note)))
         other.join()
     assert "waiting for the busy service" in stages
 
@@ -239,8 +240,8 @@ def test_a_proxy_that_holds_events_back_is_asked_instead(
     monkeypatch.setattr(events, "SILENCE_SECONDS", 1.0)
     relay.withheld = b"/events"
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage))
-    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, watch=watch))
+    progress = Progress(report=lambda stage, _: stages.append(stage))
+    assert_as_ever(client.segment(*organ, QUICK, IN_CONTEXT, progress=progress))
     assert "connecting again" not in stages
 
 
@@ -260,9 +261,11 @@ def test_a_volume_annotated_throughout_travels_compressed_too(relay: _Relay, cli
     labels = np.full(geometry.shape, BACKGROUND, np.uint8)
     labels[10:20, 50:90, 50:90] = 1
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
+    progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
     with pytest.raises(Cancelled):
-        client.teach(Volume(labels.astype(np.int16), geometry), annotation_from_labels(labels, geometry), watch=watch)
+        client.teach(
+            Volume(labels.astype(np.int16), geometry), annotation_from_labels(labels, geometry), progress=progress
+        )
     assert sum(map(len, relay.asked)) < labels.size / 4
 
 
@@ -278,7 +281,7 @@ def test_a_service_that_is_gone_for_good_is_reported(
             relay.close()
 
     with pytest.raises(errors.NothingListens):
-        client.segment(*organ, LONG, "patient", watch=Watch(progress=note))
+        client.segment(*organ, LONG, "patient", progress=Progress(report=note))
     assert stages.count("connecting again") == 2
 
 
@@ -296,9 +299,9 @@ def test_all_requests_about_a_volume_name_it_to_those_who_pass_them_on(
 def test_who_cancels_frees_the_service(organ: Organ, a_service: Callable[..., Any]) -> None:
     running = a_service()
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "adapting" in stages)
+    progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "adapting" in stages)
     with LearnerClient(running.url, TOKEN) as client, pytest.raises(Cancelled):
-        client.segment(*organ, LONG, "patient", watch=watch)
+        client.segment(*organ, LONG, "patient", progress=progress)
     (job,) = running.service.jobs._jobs.values()
     assert job.state == "cancelled"
 
@@ -333,7 +336,7 @@ def test_what_is_given_up_before_it_is_asked_never_reaches_the_service(
 ) -> None:
     running = a_service()
     with LearnerClient(running.url, TOKEN) as client, pytest.raises(Cancelled):
-        client.segment(*organ, LONG, watch=Watch(cancelled=lambda: True))
+        client.segment(*organ, LONG, progress=Progress(cancelled=lambda: True))
     assert not running.service.jobs._jobs
 
 
@@ -343,7 +346,9 @@ def test_a_volume_that_was_prepared_is_not_sent_again_with_the_question(
     with LearnerClient(a_service().url, TOKEN) as client:
         client.prepare(organ[0])
         stages: list[str] = []
-        result = client.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=lambda stage, _: stages.append(stage)))
+        result = client.segment(
+            *organ, QUICK, IN_CONTEXT, progress=Progress(report=lambda stage, _: stages.append(stage))
+        )
     assert_as_ever(result)
     assert stages
     assert "sending the volume" not in stages

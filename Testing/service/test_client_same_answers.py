@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metasegment.annotation import Annotation, completed
+from metasegment.annotation import Annotation, complete
 from metasegment.client import Learner, LearnerClient, LocalLearner
 from metasegment.client.errors import Superseded
 from metasegment.errors import Cancelled, InputError
+from metasegment.io.task_file import to_bytes
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
-from metasegment.task import Task, to_bytes
+from metasegment.task import Task
 from metasegment.volume import Volume
-from metasegment.watch import Watch
 
 TOKEN = "a-token-that-nobody-guesses"
 #: For a question that is answered in a second.
@@ -82,8 +83,8 @@ def test_the_first_answer_comes_once_and_before_the_last(
         assert ("done", 1.0) not in told
         shown.append(labels)
 
-    watch = Watch(progress=lambda stage, share: told.append((stage, share)))
-    learner.segment(*organ, QUICK, IN_CONTEXT, watch=watch, preview=show)
+    progress = Progress(report=lambda stage, share: told.append((stage, share)))
+    learner.segment(*organ, QUICK, IN_CONTEXT, progress=progress, preview=show)
     (first,) = shown
     assert (first.dtype, first.shape) == (np.uint8, organ[0].array.shape)
     assert set(np.unique(first)) == {0, 7}
@@ -99,7 +100,7 @@ def test_who_asks_is_told_on_the_own_thread(learner: Segmenter | Learner, organ:
         threads.add(threading.current_thread())
         return False
 
-    learner.segment(*organ, QUICK, IN_CONTEXT, watch=Watch(progress=note, cancelled=note), preview=note)
+    learner.segment(*organ, QUICK, IN_CONTEXT, progress=Progress(report=note, cancelled=note), preview=note)
     assert threads == {threading.current_thread()}
 
 
@@ -107,9 +108,9 @@ def test_who_cancels_gets_cancelled_and_can_ask_again(
     learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
 ) -> None:
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "first answer" in stages)
+    progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "first answer" in stages)
     with pytest.raises(Cancelled):
-        learner.segment(*organ, Budget(seconds=600), watch=watch)
+        learner.segment(*organ, Budget(seconds=600), progress=progress)
     assert learner.suggest(*organ) == gated.next_slice
 
 
@@ -140,7 +141,7 @@ def test_a_task_is_taught_the_same(
 ) -> None:
     stages: list[str] = []
     with short_lessons():
-        task = learner.teach(organ[0], accepted, watch=Watch(progress=lambda stage, _: stages.append(stage)))
+        task = learner.teach(organ[0], accepted, progress=Progress(report=lambda stage, _: stages.append(stage)))
     assert to_bytes(task) == to_bytes(taught)
     assert "learning the task" in stages
 
@@ -173,16 +174,16 @@ def test_a_task_that_does_not_fit_is_refused_in_the_same_words(
     with pytest.raises(InputError, match="label 9 is annotated, but the task is for"):
         learner.apply(taught, next_volume, another_structure)
     with pytest.raises(InputError, match="the task is for organ of Jane Doe"):
-        learner.teach(organ[0], completed(another_structure, np.zeros_like(another_structure.labels)), taught)
+        learner.teach(organ[0], complete(another_structure, np.zeros_like(another_structure.labels)), taught)
 
 
 def test_who_cancels_teaching_gets_cancelled(
     learner: Segmenter | Learner, organ: tuple[Volume, Annotation], accepted: Annotation
 ) -> None:
     stages: list[str] = []
-    watch = Watch(progress=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
+    progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)
     with pytest.raises(Cancelled):
-        learner.teach(organ[0], accepted, watch=watch)
+        learner.teach(organ[0], accepted, progress=progress)
 
 
 def test_the_same_question_anew_takes_the_place_of_the_first(
@@ -196,7 +197,7 @@ def test_the_same_question_anew_takes_the_place_of_the_first(
 
     thread = threading.Thread(target=lambda: second.append(a_client.segment(*organ, QUICK)))
     with pytest.raises(Superseded):
-        a_client.segment(*organ, LONG, "patient", watch=Watch(progress=ask_again))
+        a_client.segment(*organ, LONG, "patient", progress=Progress(report=ask_again))
     thread.join()
     np.testing.assert_array_equal(second[0].labels, gated.labels)
 

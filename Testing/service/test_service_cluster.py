@@ -20,10 +20,10 @@ import torch
 
 from metasegment.annotation import Annotation
 from metasegment.client import LearnerClient
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.task import Task
 from metasegment.volume import Volume
-from metasegment.watch import Watch
 from metasegment.wire.volumes import address, manifest_of
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'metasegment[cluster]'")
@@ -99,8 +99,10 @@ def test_a_volume_stays_with_one_of_two_replicas_and_outlives_it(
     stages: list[str] = []
 
     def ask(client: LearnerClient, volume: Volume) -> Segmentation:
-        watch = Watch(progress=lambda stage, _: stages.append(stage))
-        return client.segment(volume, organ[1], Budget(seconds=0), "in_context", watch=watch, preview=lambda _: None)
+        progress = Progress(report=lambda stage, _: stages.append(stage))
+        return client.segment(
+            volume, organ[1], Budget(seconds=0), "in_context", progress=progress, preview=lambda _: None
+        )
 
     with LearnerClient(cluster.url, TOKEN) as client:
         assert client.test_connection().ok

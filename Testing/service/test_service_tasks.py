@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from metasegment.annotation import Annotation
+from metasegment.io.task_file import LARGEST, address_of, from_bytes, to_bytes
 from metasegment.segmentation import Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.service.estimate import running_bytes, waiting_bytes
-from metasegment.task import LARGEST, Provenance, Task, TaskStructure, address_of, from_bytes, to_bytes
+from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.volume import Volume
 from metasegment.wire import messages
 from metasegment.wire.results import decode_preview, decode_result

@@ -20,8 +20,9 @@ from metasegment.annotation import (
     empty_annotation,
 )
 from metasegment.errors import InputError
+from metasegment.io.arrays import decode, encode
 from metasegment.volume import Geometry
-from metasegment.wire import WireError
+from metasegment.wire import FormatError
 from metasegment.wire.annotations import (
     Described,
     ObliqueOutline,
@@ -31,7 +32,6 @@ from metasegment.wire.annotations import (
     pack,
     unpack,
 )
-from metasegment.wire.arrays import decode, encode
 from metasegment.wire.messages import JobRequest
 
 REQUEST = JobRequest("segment", "0f" * 32)
@@ -130,7 +130,7 @@ def test_only_a_task_is_applied_where_nothing_is_annotated() -> None:
     asked = JobRequest("apply", "0f" * 32, task="f0" * 32)
     assert decode_job(b"".join(encode_job(asked, None))) == (asked, None)
     for request in (REQUEST, replace(REQUEST, kind="suggest"), replace(asked, kind="teach")):
-        with pytest.raises(WireError, match="must have the text annotation"):
+        with pytest.raises(FormatError, match="must have the text annotation"):
             decode_job(b"".join(encode_job(request, None)))
 
 
@@ -138,7 +138,7 @@ def test_half_an_annotation_is_none(a_crossed_annotation: Annotation) -> None:
     asked = JobRequest("apply", "0f" * 32, task="f0" * 32)
     arrays, texts = decode(b"".join(encode_job(asked, pack(a_crossed_annotation))))
     for half in ((arrays, {"request": texts["request"]}), ({}, texts)):
-        with pytest.raises(WireError, match="a job must have"):
+        with pytest.raises(FormatError, match="a job must have"):
             decode_job(b"".join(encode(*half)))
 
 
@@ -200,7 +200,7 @@ def test_an_annotation_that_lies_is_refused(
     a_crossed_annotation: Annotation, change: Callable[[PackedAnnotation], PackedAnnotation], reason: str
 ) -> None:
     _, packed = decode_job(b"".join(encode_job(REQUEST, change(pack(a_crossed_annotation)))))
-    with pytest.raises(WireError, match=reason) as caught:
+    with pytest.raises(FormatError, match=reason) as caught:
         unpack(packed, a_crossed_annotation.geometry)
     assert "\n" not in str(caught.value)
 
@@ -224,18 +224,18 @@ def test_slices_without_a_structure_arrive_too(geometry_with: Callable[..., Geom
     ],
 )
 def test_a_structure_that_cannot_be_is_refused(described: tuple[Any, ...], reason: str) -> None:
-    with pytest.raises(WireError, match=reason):
+    with pytest.raises(FormatError, match=reason):
         Described(*described)
 
 
 def test_an_oblique_slice_with_no_voxels_or_half_an_affine_is_refused(a_crossed_annotation: Annotation) -> None:
-    with pytest.raises(WireError, match="must have voxels"):
+    with pytest.raises(FormatError, match="must have voxels"):
         ObliqueOutline(0, None)
-    with pytest.raises(WireError, match="16 numbers"):
+    with pytest.raises(FormatError, match="16 numbers"):
         ObliqueOutline(3, (1.0,) * 9)
     (oblique,) = a_crossed_annotation.oblique
     endless = replace(a_crossed_annotation, oblique=(ObliqueSlice(oblique.flat, np.full((4, 4), np.inf)),))
-    with pytest.raises(WireError, match="NaN or infinite"):
+    with pytest.raises(FormatError, match="NaN or infinite"):
         encode_job(REQUEST, pack(endless))
 
 
@@ -248,5 +248,5 @@ def test_a_job_with_changed_bytes_is_read_or_refused(data: st.DataObject) -> Non
         message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
     try:
         unpack(decode_job(bytes(message))[1], annotation.geometry)
-    except WireError as error:
+    except FormatError as error:
         assert "\n" not in str(error)

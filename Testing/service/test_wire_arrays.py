@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from metasegment.wire import WireError
-from metasegment.wire.arrays import DTYPES, decode, encode
+from metasegment.io.arrays import DTYPES, decode, encode
+from metasegment.wire import FormatError
 
 _FEW = settings(max_examples=30, deadline=None)
 _ARRAYS = npst.arrays(st.sampled_from(list(DTYPES.values())), npst.array_shapes(min_dims=0, min_side=0, max_side=5))
@@ -81,7 +81,7 @@ def test_an_array_in_another_layout_arrives_with_the_same_values(array: np.ndarr
 
 @pytest.mark.parametrize("array", [np.zeros(3, complex), np.array(["a"]), np.array([None]), np.zeros(2, "M8[s]")])
 def test_an_array_that_is_not_of_numbers_is_not_sent(array: np.ndarray) -> None:
-    with pytest.raises(WireError, match="cannot be sent"):
+    with pytest.raises(FormatError, match="cannot be sent"):
         encode({"a": array}, {})
 
 
@@ -136,7 +136,7 @@ _LIES = {
 
 @pytest.mark.parametrize(("message", "reason"), _LIES.values(), ids=_LIES.keys())
 def test_a_message_that_lies_is_refused_in_one_sentence(message: bytes, reason: str) -> None:
-    with pytest.raises(WireError, match=reason) as caught:
+    with pytest.raises(FormatError, match=reason) as caught:
         decode(message)
     assert "\n" not in str(caught.value)
 
@@ -144,7 +144,7 @@ def test_a_message_that_lies_is_refused_in_one_sentence(message: bytes, reason: 
 def _is_refused_or_read(read: Callable[[bytes], object], message: bytes) -> None:
     try:
         read(message)
-    except WireError as error:
+    except FormatError as error:
         assert "\n" not in str(error)
 
 

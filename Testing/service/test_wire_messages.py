@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metasegment.segmentation import Budget
 from metasegment.volume import Geometry
-from metasegment.wire import WireError, from_json, to_json
+from metasegment.wire import FormatError, from_json, to_json
 from metasegment.wire.messages import (
     Capabilities,
     Device,
@@ -81,22 +81,22 @@ def test_what_is_left_out_has_its_default_and_what_is_unknown_is_skipped() -> No
     ],
 )
 def test_a_request_out_of_range_is_refused_by_the_field_s_name(change: dict[str, Any], reason: str) -> None:
-    with pytest.raises(WireError, match=reason):
+    with pytest.raises(FormatError, match=reason):
         from_json(JobRequest, json.dumps({"kind": "segment", "volume": HASH, **change}))
 
 
 @pytest.mark.parametrize("text", [b'{"seconds": NaN}', b'{"seconds": 1e999}', b'{"seconds": -Infinity}'])
 def test_a_number_that_is_not_finite_is_refused(text: bytes) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(FormatError):
         from_json(Budget, text)
-    with pytest.raises(WireError, match="NaN or infinite"):
+    with pytest.raises(FormatError, match="NaN or infinite"):
         to_json(Budget(seconds=float("nan")))
 
 
 def test_a_refusal_repeats_nothing_of_what_came() -> None:
     private = "Jane Doe"
     for text in (json.dumps({"kind": private}), json.dumps({private: private}), private):
-        with pytest.raises(WireError) as caught:
+        with pytest.raises(FormatError) as caught:
             from_json(JobRequest, text)
         assert private not in str(caught.value)
         assert caught.value.__cause__ is None
@@ -126,5 +126,5 @@ def test_a_record_with_any_value_in_any_place_is_read_or_refused(data: st.DataOb
     table[data.draw(st.sampled_from(sorted(table)))] = data.draw(_JSON)
     try:
         from_json(type(record), json.dumps(table))
-    except WireError as error:
+    except FormatError as error:
         assert "\n" not in str(error)

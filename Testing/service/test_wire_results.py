@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metasegment.io.arrays import decode, encode
 from metasegment.segmentation import Map, NextSlice, Region, Segmentation, StructureResult
-from metasegment.wire import WireError
-from metasegment.wire.arrays import decode, encode
+from metasegment.wire import FormatError
 from metasegment.wire.results import (
     decode_preview,
     decode_result,
@@ -126,14 +126,14 @@ def _changed(result: Segmentation, text: dict[str, Any], **arrays: np.ndarray) -
 def test_a_result_that_does_not_fit_is_refused(
     a_result: Segmentation, text: dict[str, Any], arrays: dict[str, np.ndarray], reason: str
 ) -> None:
-    with pytest.raises(WireError, match=reason):
+    with pytest.raises(FormatError, match=reason):
         decode_result(_changed(a_result, text, **arrays), (5, 6, 7))
 
 
 def test_a_message_of_another_kind_is_no_result(a_result: Segmentation) -> None:
-    with pytest.raises(WireError, match="must have the text"):
+    with pytest.raises(FormatError, match="must have the text"):
         decode_result(b"".join(encode({}, {})), (5, 6, 7))
-    with pytest.raises(WireError, match="is missing"):
+    with pytest.raises(FormatError, match="is missing"):
         decode_result(b"".join(encode_preview(a_result.labels)), (5, 6, 7))
 
 
@@ -145,5 +145,5 @@ def test_a_result_with_changed_bytes_is_read_or_refused(result: Segmentation, da
         message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
     try:
         decode_result(bytes(message), result.labels.shape)
-    except WireError as error:
+    except FormatError as error:
         assert "\n" not in str(error)

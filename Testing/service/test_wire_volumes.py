@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from metasegment.volume import Geometry, Volume
-from metasegment.wire import WireError, from_json, to_json
+from metasegment.wire import FormatError, from_json, to_json
 from metasegment.wire.messages import Manifest
 from metasegment.wire.volumes import (
     VOXELS,
@@ -106,9 +106,9 @@ def test_chunks_are_lent_not_copied(a_volume: Volume) -> None:
 
 
 def test_a_volume_of_booleans_or_objects_is_refused(a_volume: Volume) -> None:
-    with pytest.raises(WireError, match="cannot be sent"):
+    with pytest.raises(FormatError, match="cannot be sent"):
         manifest_of(replace(a_volume, array=a_volume.array.astype(object)))
-    with pytest.raises(WireError, match="dtype must be one of"):
+    with pytest.raises(FormatError, match="dtype must be one of"):
         check_manifest(manifest_of(replace(a_volume, array=a_volume.array > 0)), PLENTY)
 
 
@@ -144,31 +144,31 @@ _SHEARED = (1.0, 0.1, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 def test_a_manifest_that_does_not_add_up_is_refused(a_manifest: Manifest, change: dict[str, Any], reason: str) -> None:
     geometry = replace(a_manifest.geometry, **{k: v for k, v in change.items() if k in asdict(a_manifest.geometry)})
     own = {k: v for k, v in change.items() if k in ("dtype", "chunk_bytes", "chunks")}
-    with pytest.raises(WireError, match=reason):
+    with pytest.raises(FormatError, match=reason):
         check_manifest(replace(a_manifest, geometry=geometry, **own), PLENTY)
 
 
 def test_a_volume_may_be_as_large_as_allowed_and_no_larger(a_manifest: Manifest) -> None:
     assert check_manifest(a_manifest, 2574) == 2574
-    with pytest.raises(WireError, match=r"2,574 bytes, and 2,573 are allowed"):
+    with pytest.raises(FormatError, match=r"2,574 bytes, and 2,573 are allowed"):
         check_manifest(a_manifest, 2573)
 
 
 def test_a_chunk_that_is_not_the_one_promised_is_refused(a_volume: Volume, a_manifest: Manifest) -> None:
     chunk = bytearray(chunks_of(a_volume, a_manifest)[0])
     for number in (-1, 1, 10**30):
-        with pytest.raises(WireError, match="chunks 0 to 0"):
+        with pytest.raises(FormatError, match="chunks 0 to 0"):
             check_chunk(a_manifest, number, chunk)
     for length in (0, 2573, 2575):
-        with pytest.raises(WireError, match="must have 2,574 bytes"):
+        with pytest.raises(FormatError, match="must have 2,574 bytes"):
             check_chunk(a_manifest, 0, bytes(length))
     chunk[100] ^= 1
-    with pytest.raises(WireError, match="another SHA-256"):
+    with pytest.raises(FormatError, match="another SHA-256"):
         check_chunk(a_manifest, 0, chunk)
 
 
 def test_an_incomplete_volume_is_not_opened(a_manifest: Manifest) -> None:
-    with pytest.raises(WireError, match="not complete"):
+    with pytest.raises(FormatError, match="not complete"):
         volume_from(a_manifest, bytes(2572))
 
 
@@ -185,5 +185,5 @@ def test_any_manifest_is_checked_or_refused(data: st.DataObject) -> None:
     manifest = Manifest(data.draw(st.sampled_from(VOXELS)), grid, data.draw(st.integers()), ("a" * 64,))
     try:
         assert check_manifest(manifest, PLENTY) <= PLENTY
-    except WireError as error:
+    except FormatError as error:
         assert "\n" not in str(error)

@@ -14,11 +14,12 @@ import numpy as np
 
 from ..annotation import BACKGROUND, Annotation, annotation_from_labels, empty_annotation
 from ..errors import InputError
-from ..image_file import WRITABLE
-from ..volume import Geometry, Volume, read_volume, read_voxels
+from ..io.image_file import WRITABLE
+from ..io.volume_file import read_volume, read_voxels
+from ..volume import Geometry, Volume
+from .method import STRUCTURE, Source, Study
 from .perturb import IMAGE, ON_SLICES, THICKER, thicker_mask, thicker_volume
 from .protocol import Task
-from .study import STRUCTURE, Source, Study
 
 IMAGES, LABELS = "imagesTr", "labelsTr"
 #: nnU-Net names the first channel of a case so; others are not read.

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..demo.vtk_child import draw_in_child
-from ..files import written_beside
+from ..io.files import written_beside
+from ..pictures.vtk_child import draw_in_child
 
 if TYPE_CHECKING:
     from vtkmodules.vtkChartsCore import vtkAxis, vtkChartXY, vtkPlot

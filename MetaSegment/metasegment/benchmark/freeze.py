@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..episodes.held_out import UNSEEN
-from ..files import written_beside
+from ..io.files import written_beside
 from .cases import case_names, described, read_labelled
 from .perturb import thicker_mask
 from .protocol import Perturbation, Protocol, Task, as_text

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..files import written_beside
+from ..io.files import written_beside
 from .freeze import SPLIT, Structure, evenly_annotated, structures
 from .protocol import ALONE, CROSS_VOLUME, Protocol, Task, TaughtOn, as_text
 from .slices import drawn, evenly

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import written_beside
+from ..io.files import written_beside
 
 FOLDER = "masks"
 

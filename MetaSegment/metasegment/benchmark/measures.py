@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..lattice import bounding_box
-from ..overlap import overlap
-from .study import Prediction
+from ..measures.dice import overlap
+from ..regrid import bounding_box
+from .method import Prediction
 
 #: Millimetres within which surfaces count as the same (NSD).
 TOLERANCE_MM = 2.0

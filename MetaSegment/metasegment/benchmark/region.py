@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..annotation import BACKGROUND
+from ..grid import Box, Grid, to_voxels
 from ..prompts import Scene, structure_box
-from ..roi import Box, Grid, to_voxels
 from ..segmentation import Region
 from ..segmenter.case import extent_on_slices, region_of
+from .method import STRUCTURE, Study
 from .slices import filled
-from .study import STRUCTURE, Study
 
 #: Slicer's effects grow the box of all segments by this share of its length along each axis, by at least so many
 #: voxels (AbstractScriptedSegmentEditorAutoCompleteEffect.preview, first initialisation), and work inside.

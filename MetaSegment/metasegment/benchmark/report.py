@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from .. import __version__
-from ..files import written_beside
-from .across import WITHOUT_TASK, Across
+from ..io.files import written_beside
+from .cross_volume import WITHOUT_TASK, Across
 from .freeze_pairs import MORE, TAUGHT
 from .statistics import Estimate, Times
 from .summary import HEADLINE, SOME, MethodSummary, Summary

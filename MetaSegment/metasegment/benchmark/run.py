@@ -12,10 +12,10 @@ from ..errors import InputError
 from .cases import Case, labelled_files, load_case
 from .masks import save_mask
 from .measures import measured
+from .method import Method, Prediction, suits
 from .methods.metasegment import NAME, Learner
 from .protocol import Protocol, Task
 from .rows import Row, append_row, read_rows
-from .study import Method, Prediction, suits
 from .worker import Solved, Worker
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..annotation import Annotation
-from .study import STRUCTURE
+from .method import STRUCTURE
 
 #: Distances from the outline count up to so many mm; beyond the outermost slices a correction falls to 1/e over so
 #: many.

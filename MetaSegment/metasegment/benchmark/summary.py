@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .across import Across, across
+from .cross_volume import Across, across
+from .method import Method, suits
 from .methods.metasegment import NAME, Learner
 from .protocol import Protocol
 from .rows import Row
@@ -26,7 +27,6 @@ from .statistics import (
     slices_needed,
     times,
 )
-from .study import Method, suits
 
 #: Failures, harm, calibration and strata are of the main tasks with so many slices; the targets too.
 HEADLINE = (1, 3, 5)

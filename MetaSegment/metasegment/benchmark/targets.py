@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .across import Across
+from .cross_volume import Across
 from .methods.metasegment import NAME
 from .methods.registration import NAME as REGISTRATION
 from .statistics import Estimate

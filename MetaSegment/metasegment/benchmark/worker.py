@@ -20,7 +20,7 @@ from ..annotation import BACKGROUND, annotation_from_labels
 from ..errors import Cancelled
 from ..memory import peak_memory_mb
 from ..volume import Geometry, Volume
-from .study import STRUCTURE, Method, Prediction, Study
+from .method import STRUCTURE, Method, Prediction, Study
 
 #: A task that takes longer counts as failed: the slowest honest method needs a few minutes.
 LIMIT_SECONDS = 900.0

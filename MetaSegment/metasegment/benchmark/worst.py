@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..demo.pixels import GAP, WHITE, beside, blank, save_png, stacked, write
-from ..demo.planes import around, draw_outline, fitting, shaded, squared
-from ..seg_nrrd import Color
+from ..pictures.pixels import GAP, WHITE, beside, blank, save_png, stacked, write
+from ..pictures.planes import around, draw_outline, fitting, shaded, squared
+from ..structure import Color
 from .cases import Case, load_case
 from .masks import load_mask
+from .method import Method
 from .perturb import intensity_range
 from .protocol import Protocol, Task
 from .rows import Row
-from .study import Method
 
 #: So many panels, no two of one structure of a case, in rows of three; pixels.
 PANELS, COLUMNS, SIDE, TITLE = 9, 3, 500, 34

@@ -7,20 +7,22 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from ..annotation import Annotation, completed, empty_annotation
+from ..annotation import Annotation, complete, empty_annotation
 from ..cohort.studies import SOURCE, is_cohort
 from ..errors import InputError
 from ..export.label_map import write_label_map
 from ..export.structures import structures_of_task
-from ..inputs import read_annotation_of
-from ..numbering import in_numbering_of
+from ..io.annotation_file import read_annotation_of
+from ..io.task_file import read_task, write_task
+from ..io.volume_file import read_volume
+from ..progress import Progress
 from ..segmentation import Budget, Segmentation
-from ..task import Task, read_task, write_task
-from ..volume import Volume, read_volume
-from ..watch import Watch
+from ..task import Task
+from ..task_labels import to_task_labels
+from ..volume import Volume
 from . import common, report
 from .cohort import apply_to_cohort
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def add_to(commands: common.Commands) -> None:
@@ -58,14 +60,14 @@ def apply_to_image(task: Task, options: argparse.Namespace) -> None:
     volume = read_volume(options.image)
     given = options.annotation
     drawn = read_annotation_of(options.image, volume.geometry, given) if given else None
-    annotation = in_numbering_of(task, drawn) if drawn else None
-    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
-    result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, watch)
+    annotation = to_task_labels(task, drawn) if drawn else None
+    progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
+    result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
     write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)
-        write_task(segmenter.teach(volume, case, task, watch, options.seed), options.save_task)
+        write_task(segmenter.teach(volume, case, task, progress, options.seed), options.save_task)
 
 
 def _case(task: Task, volume: Volume, annotation: Annotation | None, result: Segmentation) -> Annotation:
@@ -73,4 +75,4 @@ def _case(task: Task, volume: Volume, annotation: Annotation | None, result: Seg
     if not result.labels.any():
         raise InputError("nothing was found, so that the task cannot grow by this image: annotate one slice of it")
     drawn = annotation or empty_annotation(volume.geometry)
-    return completed(replace(drawn, names=task.names, colors=task.colors), result.labels)
+    return complete(replace(drawn, names=task.names, colors=task.colors), result.labels)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from . import common
-from .progress import Progress
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
+    from ..benchmark.method import Method
     from ..benchmark.protocol import Protocol
-    from ..benchmark.study import Method
 
 #: Of MetaSegment's strategies these run unless others are named; what takes a minute a task runs only when named.
 STRATEGIES = ("in_context", "fine_tune")
@@ -36,7 +36,8 @@ def add_to(commands: common.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     try:
-        from ..benchmark import methods, outcome, protocol, run
+        from ..benchmark import methods, protocol, run
+        from ..benchmark import outputs as outcome
     except ImportError as error:
         raise InputError(f"the benchmark needs {error.name}: pip install 'metasegment[benchmark]'") from None
     tasks, root = _tasks(options)
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write in {options.output}: {error.strerror}; choose another folder") from None
-    run.run(tasks, root, chosen, options.output, Progress(), common.Interrupt())
+    run.run(tasks, root, chosen, options.output, ProgressBar(), common.Interrupt())
     note = outcome.save(options.output, root, tasks, known)
     print(f"report: {options.output / 'report.md'}")
     if note:
@@ -57,8 +58,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _tasks(options: argparse.Namespace) -> tuple[Protocol, Path]:
     """The tasks, and the folder that their data sets lie in."""
-    from ..benchmark.own import own_protocol
     from ..benchmark.protocol import named_protocol, read_protocol
+    from ..benchmark.user_cases import own_protocol
 
     if (options.protocol is None) == (options.cases is None):
         raise InputError("give either a PROTOCOL or --cases FOLDER")

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..segmentation import Budget
 from ..task import Task
 from . import common
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
@@ -31,7 +31,7 @@ def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
         budget=Budget(seconds=options.seconds),
         seed=options.seed,
     )
-    rows = apply_to_all(wish, Progress(), common.Interrupt())
+    rows = apply_to_all(wish, ProgressBar(), common.Interrupt())
     failed = [row for row in rows if row.failure is not None]
     if len(failed) == len(rows):
         raise InputError(f"none of {len(rows)} studies could be done; {failed[0].case}: {failed[0].failure}")

@@ -11,12 +11,13 @@ from types import FrameType
 
 from ..annotation import Annotation
 from ..errors import InputError
-from ..image_file import refuse_unknown_suffix
-from ..inputs import read_annotation_of
-from ..network import RELEASED
+from ..io.annotation_file import read_annotation_of
+from ..io.image_file import refuse_unknown_suffix
+from ..io.volume_file import read_volume
+from ..network.unet import RELEASED
 from ..segmenter import Segmenter
 from ..segmenter.load import load_segmenter
-from ..volume import Volume, read_volume
+from ..volume import Volume
 
 Commands = argparse._SubParsersAction
 #: What images and annotations can be, for those who ask for help.

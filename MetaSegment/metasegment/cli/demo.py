@@ -12,15 +12,16 @@ import numpy as np
 from ..annotation import Annotation, annotation_from_labels
 from ..demo.patients import write_patients
 from ..demo.phantom import abdomen_phantom, annotate, choose_slices
-from ..demo.picture import save_overlay
 from ..errors import InputError
 from ..export import default_color, write_segmentation
-from ..files import written_beside
+from ..io.files import written_beside
+from ..io.volume_file import write_volume
+from ..pictures.overlay import save_overlay
+from ..progress import Progress
 from ..segmentation import Budget, Segmentation
-from ..volume import Volume, write_volume
-from ..watch import Watch
+from ..volume import Volume
 from . import common, report
-from .progress import Progress
+from .progress import ProgressBar
 from .segment import write_result
 
 #: Adapting may take this long; the phantom has six structures.
@@ -54,8 +55,8 @@ def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     study = _study(options)
     folder = _folder(options.output)
-    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
-    result = segmenter.segment(study.volume, study.annotation, Budget(seconds=SECONDS), watch=watch)
+    progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
+    result = segmenter.segment(study.volume, study.annotation, Budget(seconds=SECONDS), progress=progress)
     write_result(result, study.volume, study.annotation, folder / "segmentation.seg.nrrd")
     write_volume(study.volume, folder / "image.nrrd")
     annotation = study.annotation

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from . import common
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def add_to(commands: common.Commands) -> None:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
 
     withheld = _withheld(options.withheld)
     common.require_place(options.output)
-    progress = Progress()
+    progress = ProgressBar()
     count = pack(options.folder, options.output, withheld, lambda share: progress("packing", share))
     size = options.output.stat().st_size / 2**20
     print(f"{count} volumes in {options.output}, {size:.1f} MiB")

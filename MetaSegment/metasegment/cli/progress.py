@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar where it is a terminal, one line a stage elsewhere."""
+"""ProgressBar on standard error: a bar where it is a terminal, one line a stage elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 WIDTH = 30
 
 
-class Progress:
+class ProgressBar:
     """Called with a stage in words and the share done, 0…1."""
 
     def __init__(self) -> None:

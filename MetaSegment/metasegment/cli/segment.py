@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Annotation, completed
+from ..annotation import Annotation, complete
 from ..export import write_segmentation
+from ..io.task_file import write_task
+from ..io.volume_file import write_volume
+from ..progress import Progress
 from ..segmentation import AUTO, Budget, Segmentation
-from ..task import write_task
-from ..volume import Volume, write_volume
-from ..watch import Watch
+from ..volume import Volume
 from . import common, report
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def add_to(commands: common.Commands) -> None:
@@ -39,13 +40,13 @@ def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
     budget = Budget(seconds=options.seconds)
-    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
-    result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, watch)
+    progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
+    result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, progress)
     write_result(result, volume, annotation, options.output, options.uncertainty)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
     if options.save_task:
-        taught = completed(annotation, result.labels)
-        write_task(segmenter.teach(volume, taught, None, watch, options.seed), options.save_task)
+        taught = complete(annotation, result.labels)
+        write_task(segmenter.teach(volume, taught, None, progress, options.seed), options.save_task)
 
 
 def write_result(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..watch import Watch
+from ..progress import Progress
 from . import common, report
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def add_to(commands: common.Commands) -> None:
@@ -19,8 +19,8 @@ def add_to(commands: common.Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
-    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
-    suggestion = segmenter.suggest(volume, annotation, watch)
+    progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
+    suggestion = segmenter.suggest(volume, annotation, progress)
     if options.json:
         print(json.dumps({"next_slice": report.next_slice_as_json(suggestion)}))
     else:

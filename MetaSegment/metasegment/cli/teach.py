@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ..annotation import BACKGROUND, Annotation, annotation_from_labels
 from ..export import default_name, read_structures
-from ..inputs import frame_of_reference_for
-from ..numbering import in_numbering_of
-from ..task import read_task, write_task
-from ..volume import Volume, read_volume
-from ..watch import Watch
+from ..io.annotation_file import frame_of_reference_for
+from ..io.task_file import read_task, write_task
+from ..io.volume_file import read_volume
+from ..progress import Progress
+from ..task_labels import to_task_labels
+from ..volume import Volume
 from . import common
-from .progress import Progress
+from .progress import ProgressBar
 
 
 def add_to(commands: common.Commands) -> None:
@@ -37,10 +38,10 @@ def run(options: argparse.Namespace) -> None:
     earlier = read_task(options.task) if options.task else None
     segmenter = common.make_segmenter(options)
     volume, annotation = _read(options.image, options.segmentation)
-    watch = Watch(progress=Progress(), cancelled=common.Interrupt())
+    progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     if earlier:
-        annotation = in_numbering_of(earlier, annotation)
-    task = segmenter.teach(volume, annotation, earlier, watch, options.seed)
+        annotation = to_task_labels(earlier, annotation)
+    task = segmenter.teach(volume, annotation, earlier, progress, options.seed)
     write_task(task, options.output)
     size, volumes = options.output.stat().st_size, task.provenance.volumes
     print(f"{options.output}: {', '.join(task.names.values())}; from {volumes} volume(s); {size / 1000:.0f} kB")

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import Cancelled
-from ..watch import Watch
+from ..progress import Progress
 
 _T = TypeVar("_T")
 #: Seconds between two questions whether to stop: ten a second feel immediate.
@@ -28,18 +28,18 @@ class Courier:
 
     def __init__(self, awaits_preview: bool = False) -> None:
         self.awaits_preview = awaits_preview
-        self.letters: SimpleQueue[Callable[[Watch, Preview | None], None] | None] = SimpleQueue()
+        self.letters: SimpleQueue[Callable[[Progress, Preview | None], None] | None] = SimpleQueue()
         self._stopped = Event()
         self._undo: Callable[[], None] | None = None
 
     def tell(self, stage: str, share: float) -> None:
         """A stage in words and the share done, 0…1."""
-        self.letters.put(lambda watch, preview: watch.enter(stage, share))
+        self.letters.put(lambda progress, preview: progress.enter(stage, share))
 
     def show(self, labels: np.ndarray) -> None:
         """The first answer, labels uint8 (k, j, i); a second one is not awaited."""
         self.awaits_preview = False
-        self.letters.put(lambda watch, preview: preview(labels) if preview else None)
+        self.letters.put(lambda progress, preview: preview(labels) if preview else None)
 
     def check(self) -> None:
         """Raises Cancelled once nobody waits any more."""
@@ -63,8 +63,8 @@ class Courier:
             self._undo()
 
 
-def in_background(work: Callable[[Courier], _T], watch: Watch, preview: Preview | None) -> _T:
-    """The result of the work, or what it raised; raises Cancelled when the watch says so, without waiting for the work.
+def in_background(work: Callable[[Courier], _T], progress: Progress, preview: Preview | None) -> _T:
+    """The result of the work, or what it raised; raises Cancelled when asked to, without waiting for the work.
 
     Progress, preview and the question whether to stop run on the caller's thread.
     """
@@ -72,20 +72,20 @@ def in_background(work: Callable[[Courier], _T], watch: Watch, preview: Preview 
     Thread(target=_run, args=(work, courier, future), name="metasegment request", daemon=True).start()
     try:
         while True:
-            watch.check()
+            progress.check()
             try:
                 letter = courier.letters.get(timeout=_POLL)
             except Empty:
                 continue
             if letter is None:
                 break
-            letter(watch, preview)
+            letter(progress, preview)
     except BaseException:  # the user's stop, Ctrl-C, or a callback that failed
         courier.stop()
         raise
     result = future.result()
-    watch.leave()
-    watch.progress("done", 1.0)
+    progress.leave()
+    progress.report("done", 1.0)
     return result
 
 

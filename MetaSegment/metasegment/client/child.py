@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO
 
-from ..wire import WireError, from_json
+from ..wire import FormatError, from_json
 from ..wire.messages import PROTOCOL
 from .diagnosis import end_in_words, why_not_started
 from .errors import LearnerNotStarted, VersionsDiffer
@@ -115,7 +115,7 @@ class Child:
             raise LearnerNotStarted(python=self._python, why=why)
         try:
             greeting = from_json(Greeting, line)
-        except WireError:
+        except FormatError:
             return
         if greeting.protocol != PROTOCOL:
             self.stop()

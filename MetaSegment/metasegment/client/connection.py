@@ -13,7 +13,7 @@ from http import HTTPStatus
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..wire import WireError, from_json
+from ..wire import FormatError, from_json
 from ..wire.messages import CLIENT_HEADER, OCTETS, VOLUME_HEADER
 from . import explain
 from .address import Address
@@ -62,7 +62,7 @@ class Channel:
         """Reads a record of the protocol; NotMetaSegment where it is none."""
         try:
             return from_json(kind, content)
-        except WireError:
+        except FormatError:
             raise NotMetaSegment(address=self.address) from None
 
     def send(

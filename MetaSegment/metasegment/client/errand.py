@@ -11,7 +11,7 @@ from threading import Lock
 
 import numpy as np
 
-from ..task import address_of
+from ..io.task_file import address_of
 from ..volume import Volume
 from ..wire import to_json
 from ..wire.messages import CHUNK, JOB, JOBS, PREVIEW, RESULT, TASK, VOLUMES, JobStatus, Manifest, Upload

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..wire import WireError, from_json, messages
+from ..wire import FormatError, from_json, messages
 from ..wire.messages import Problem
 from . import errors
 from .address import Address
@@ -54,7 +54,7 @@ def refused(response: Response, address: Address, token: str | None) -> Exceptio
     """What it means that an answer is not the one asked for; reads its body."""
     try:
         problem = from_json(Problem, response.content)
-    except WireError:
+    except FormatError:
         return _stranger(response, address)
     return from_problem(problem, address, token, _retry_after(response))
 

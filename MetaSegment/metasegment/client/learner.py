@@ -19,11 +19,12 @@ import numpy as np
 
 from ..annotation import Annotation
 from ..errors import InputError
+from ..io.task_file import address_of, from_bytes, to_bytes
+from ..progress import Progress
 from ..segmentation import AUTO, Budget, NextSlice, Segmentation
-from ..task import Task, address_of, from_bytes, to_bytes
+from ..task import Task
 from ..volume import Volume
-from ..watch import Watch
-from ..wire import WireError
+from ..wire import FormatError
 from ..wire.annotations import encode_job, pack
 from ..wire.messages import CAPABILITIES, HEALTH, PROTOCOL, Capabilities, Health, JobRequest, Kind, Manifest
 from ..wire.results import decode_preview, decode_result, decode_suggestion
@@ -103,10 +104,10 @@ class Learner(ABC):
         budget: Budget = Budget(),  # noqa: B008 (frozen)
         strategy: str = AUTO,
         seed: int = 0,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Segmentation:
-        """Segments every annotated structure, as `Segmenter.segment` does; `watch` and `preview` are called on this
+        """Segments every annotated structure, as `Segmenter.segment` does; `progress` and `preview` are called on this
         thread.
 
         Also raises LearnerError with a sentence for the user where the service cannot be used, and Superseded where
@@ -114,22 +115,22 @@ class Learner(ABC):
         """
 
         question = _Question("segment", volume, annotation, budget, strategy, seed)
-        return self._ask(question, _reader_of_results(volume), watch, preview)
+        return self._ask(question, _reader_of_results(volume), progress, preview)
 
-    def suggest(self, volume: Volume, annotation: Annotation, watch: Watch | None = None) -> NextSlice | None:
+    def suggest(self, volume: Volume, annotation: Annotation, progress: Progress | None = None) -> NextSlice | None:
         """The next slice worth annotating, as `Segmenter.suggest` finds it; raises as `segment` does."""
-        return self._ask(_Question("suggest", volume, annotation), decode_suggestion, watch)
+        return self._ask(_Question("suggest", volume, annotation), decode_suggestion, progress)
 
     def teach(
         self,
         volume: Volume,
         annotation: Annotation,
         earlier: Task | None = None,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         seed: int = 0,
     ) -> Task:
         """Learns a task for other volumes, as `Segmenter.teach` does; raises as `segment` does."""
-        return self._ask(_Question("teach", volume, annotation, seed=seed, task=earlier), from_bytes, watch)
+        return self._ask(_Question("teach", volume, annotation, seed=seed, task=earlier), from_bytes, progress)
 
     def apply(
         self,
@@ -138,19 +139,19 @@ class Learner(ABC):
         annotation: Annotation | None = None,
         budget: Budget = Budget(),  # noqa: B008 (frozen)
         seed: int = 0,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Segmentation:
         """Finds what a task was taught in another volume, as `Segmenter.apply` does; raises as `segment` does."""
         question = _Question("apply", volume, annotation, budget, seed=seed, task=task)
-        return self._ask(question, _reader_of_results(volume), watch, preview)
+        return self._ask(question, _reader_of_results(volume), progress, preview)
 
-    def prepare(self, volume: Volume, watch: Watch | None = None) -> None:
+    def prepare(self, volume: Volume, progress: Progress | None = None) -> None:
         """Has a service ready that holds the volume, so that what is asked about it next waits for neither; tries once.
 
         Raises as `segment` does.
         """
-        in_background(lambda courier: self._prepare(volume, courier), watch or Watch(), None)
+        in_background(lambda courier: self._prepare(volume, courier), progress or Progress(), None)
 
     def capabilities(self) -> Capabilities:
         """What the service is and has; raises LearnerError where it cannot be asked."""
@@ -191,12 +192,12 @@ class Learner(ABC):
         self,
         question: _Question,
         read: Callable[[bytes], _T],
-        watch: Watch | None,
+        progress: Progress | None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> _T:
-        watch, turn = watch or Watch(), self._turns.number()
-        watch.check()  # what was given up before it was asked has no turn that is later than its successor's
-        return in_background(lambda courier: self._answer(question, read, turn, courier), watch, preview)
+        progress, turn = progress or Progress(), self._turns.number()
+        progress.check()  # what was given up before it was asked has no turn that is later than its successor's
+        return in_background(lambda courier: self._answer(question, read, turn, courier), progress, preview)
 
     def _prepare(self, volume: Volume, courier: Courier) -> None:
         with self._described(volume) as manifest:
@@ -216,7 +217,7 @@ class Learner(ABC):
             things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
             try:
                 question = encode_job(request, pack(asked.annotation) if asked.annotation else None)
-            except WireError as error:
+            except FormatError as error:
                 raise InputError(str(error)) from None
             with self._turns.taken(turn, things) as in_turn:
                 errand = Errand(
@@ -224,7 +225,7 @@ class Learner(ABC):
                 )
                 try:
                     return read(self._persist(errand, courier))
-                except WireError:
+                except FormatError:
                     raise LearnerFailed(message="its answer cannot be read") from None
 
     def _persist(self, errand: Errand, courier: Courier) -> bytes:
@@ -246,7 +247,7 @@ class Learner(ABC):
             with self._hashing:
                 manifest = self._manifests.get(volume) or manifest_of(volume)
                 self._manifests[volume] = manifest
-        except WireError as error:
+        except FormatError as error:
             raise InputError(str(error)) from None
         try:
             yield manifest

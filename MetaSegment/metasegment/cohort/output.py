@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import DRAFTS, written_beside
+from ..io.files import DRAFTS, written_beside
 from ..segmentation import StructureResult
-from ..wire import WireError, from_json, to_json
+from ..wire import FormatError, from_json, to_json
 from .studies import Study
 
 
@@ -105,7 +105,7 @@ def read_row(output: Output, case: Case) -> Row | None:
     """The row of a case, or None where it was not tried, or is another piece of work by now."""
     try:
         row = from_json(Row, output.row(case.name).read_bytes())
-    except (OSError, WireError):
+    except (OSError, FormatError):
         return None
     return row if row.mark == case.mark and (row.failure or output.segmentation(case.name).is_file()) else None
 

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from ..files import written_beside
+from ..io.files import written_beside
 from ..segmentation import StructureResult
 from .output import Output, Row
 

@@ -9,13 +9,14 @@ from itertools import groupby
 from pathlib import Path
 
 from ..errors import Cancelled
-from ..ray_cluster import ray_cluster
+from ..io.task_file import to_bytes, write_task
 from ..segmentation import Budget
-from ..task import Task, to_bytes, write_task
-from .crew import crew_for, shared_out
+from ..service.ray_cluster import ray_cluster
+from ..task import Task
 from .output import Case, Output, Row, cases_of, is_done, read_row, write_row
 from .report import worst_first, write_report
 from .studies import Study
+from .workers import crew_for, shared_out
 
 _DIED = "its worker died, and again when it was tried once more: most often the memory is full"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from ..dicom_series import is_dicom, is_of_image
 from ..errors import InputError
-from ..image_file import WRITABLE, frames_in
+from ..io.dicom_series import is_dicom, is_of_image
+from ..io.image_file import WRITABLE, frames_in
 
 #: What a cohort can be made of, for those who ask for help.
 SOURCE = "a folder of images or DICOM series, a sequence (4D), or a text file of lines IMAGE[,ANNOTATION]"

@@ -14,17 +14,18 @@ import torch
 from ..errors import InputError
 from ..export.label_map import write_label_map
 from ..export.structures import read_structures, structures_of_task
-from ..inputs import read_annotation_of
+from ..io.annotation_file import read_annotation_of
+from ..io.task_file import read_task
+from ..io.volume_file import read_frame, read_volume
 from ..memory import is_out_of_memory
-from ..numbering import in_numbering_of
+from ..pictures.thumbnail import save_thumbnail
 from ..segmentation import Budget, Segmentation
 from ..segmenter import Segmenter
 from ..segmenter.load import load_segmenter
-from ..task import read_task
-from ..volume import Geometry, Volume, read_frame, read_volume
+from ..task_labels import to_task_labels
+from ..volume import Geometry, Volume
 from .output import Case, Output, Row, is_done, write_row
 from .studies import Study
-from .thumbnail import save_thumbnail
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Worker:
         volume = read_volume(study.image) if study.frame is None else read_frame(study.image, study.frame)
         given = study.annotation
         drawn = read_annotation_of(study.image, volume.geometry, given) if given else None
-        annotation = in_numbering_of(self._task, drawn) if drawn else None
+        annotation = to_task_labels(self._task, drawn) if drawn else None
         earlier = self._found_before(case, volume.geometry)
         result = self._segmenter.apply(
             self._task, volume, annotation, self._job.budget, self._job.seed, earlier=earlier

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..annotation import BACKGROUND
 from ..export import write_segmentation
-from ..volume import write_volume
+from ..io.volume_file import write_volume
 from .anatomy import LEFT_KIDNEY, LIVER, SPLEEN
 from .phantom import Phantom, abdomen_phantom, annotate, choose_slices
 

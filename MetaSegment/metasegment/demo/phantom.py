@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import BACKGROUND
-from ..seg_nrrd import Color
+from ..structure import Color
 from ..volume import Geometry, Volume
 from .anatomy import GALLBLADDER, LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, STOMACH, draw_abdomen
 from .canvas import Canvas, grain

@@ -1,5 +1,5 @@
-"""Training tasks for strategies that adapt: the same samples and annotations as an episode, with lessons as the product
-makes them. What the query is scored on excludes every annotated cell.
+"""Training tasks for strategies that adapt: the same samples and annotations as an episode, with training slices as
+the product makes them. What the query is scored on excludes every annotated cell.
 """
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..grid import working_grid
 from ..prompts import Scene, annotated_planes, make_channels, make_prompt
-from ..roi import working_grid
-from ..segmenter.folds import FOLD_CELLS, make_folds, make_lessons
+from ..segmenter.folds import FOLD_CELLS, make_folds, make_training_slices
 from ..strategies import MetaTask, Support
 from .chance import draws, uniform
 from .episode import Annotated, Mixture, annotated, scored
@@ -32,15 +32,15 @@ def make_adaptation(bank: Bank, mixture: Mixture, seed: int, index: int) -> Meta
 
 
 def task_of(drawn: Annotated) -> MetaTask | None:
-    """Lessons and query of an annotated sample, on grids as in use; None where no lesson can be made."""
+    """Lessons and query of an annotated sample, on grids as in use; None where no training slice can be made."""
     support = Support(drawn.scene, STRUCTURE, sheets_of(drawn.scene))
-    lessons = make_lessons(support, drawn.box, make_folds(support, drawn.box))
-    if not lessons:
+    slices = make_training_slices(support, drawn.box, make_folds(support, drawn.box))
+    if not slices:
         return None
     grid = working_grid(drawn.box, drawn.scene.spacing, FOLD_CELLS)
     channels = make_channels(drawn.scene, STRUCTURE, make_prompt(drawn.scene, STRUCTURE, grid), grid)
     query = scored(channels, drawn.sample, grid, drawn.source)
-    return MetaTask(tuple(lessons), query.channels, query.target, query.weight)
+    return MetaTask(tuple(slices), query.channels, query.target, query.weight)
 
 
 def sheets_of(scene: Scene) -> tuple[Tensor, ...]:
@@ -48,8 +48,8 @@ def sheets_of(scene: Scene) -> tuple[Tensor, ...]:
     known = scene.labels != 0
     flat = torch.arange(known.numel(), device=known.device).view(known.shape)
     rest = known.clone()
-    sheets = []
+    annotated_slices = []
     for axis, planes in enumerate(annotated_planes(known)):
         rest.movedim(axis, 0)[planes] = False
-        sheets += [flat.movedim(axis, 0)[plane].flatten() for plane in planes.tolist()]
-    return (*sheets, flat[rest]) if bool(rest.any()) else tuple(sheets)
+        annotated_slices += [flat.movedim(axis, 0)[plane].flatten() for plane in planes.tolist()]
+    return (*annotated_slices, flat[rest]) if bool(rest.any()) else tuple(annotated_slices)

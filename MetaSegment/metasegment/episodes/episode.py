@@ -10,16 +10,8 @@ from dataclasses import dataclass, replace
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
-from ..prompts import (
-    Scene,
-    annotated_extent,
-    box_limits,
-    make_channels,
-    make_prompt,
-    prior_channels,
-    structure_box,
-)
-from ..roi import Box, Grid, cell_count, grown, resample, working_grid
+from ..grid import Box, Grid, cell_count, grown, resample, working_grid
+from ..prompts import Scene, annotated_extent, box_limits, make_channels, make_prompt, prior_channels, structure_box
 from . import sources
 from .chance import choose, draws, happens, integer, uniform
 from .labelled import Bank

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..annotation import BACKGROUND
 from ..errors import InputError
-from ..overlap import overlap
+from ..measures.dice import overlap
 from ..prompts import Scene
 from .labelled import LabelledVolume
 from .layouts import Case, read_case

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import written_beside
+from ..io.files import written_beside
 from .filled import surroundings
 from .labelled import Bank, LabelledVolume
 from .layouts import Case, find_cases, read_case

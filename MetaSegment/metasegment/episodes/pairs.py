@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from ..roi import Box, Grid, resample
+from ..grid import Box, Grid, resample
 from .chance import choose, normal, shuffled, uniform
 from .filled import surroundings
 from .intensity import random_contrast

@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, avg_pool3d, grid_sample
 
+from ..grid import Box, Grid, resample, working_grid
 from ..prompts import prior_box
 from ..prompts.appearance import learn_appearance
 from ..prompts.interpolation import signed_distance
-from ..roi import Box, Grid, resample, working_grid
 from .chance import normal, uniform
 from .fields import smooth_field
 from .filled import filled_planes

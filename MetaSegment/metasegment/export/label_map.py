@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..image_file import write_image
-from ..seg_nrrd import Color, header_of
-from ..volume import Geometry, Volume, image_from_volume
+from ..io.image_file import write_image
+from ..io.seg_nrrd import header_of
+from ..io.volume_file import image_from_volume
+from ..structure import Color
+from ..volume import Geometry, Volume
 from .structures import Structures, structures_from_labels
 
 

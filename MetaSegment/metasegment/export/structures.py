@@ -12,14 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import BACKGROUND, as_label_array, mark_background, read_label_file
-from ..dicom_objects.drawn import read_drawn
-from ..dicom_series import is_dicom
+from ..anatomy.terminology import terminology_of
+from ..annotation import BACKGROUND, as_label_array, mark_background
 from ..errors import InputError
-from ..lattice import label_counts, moved_to_grid
-from ..seg_nrrd import Color, Segment, segments_in
+from ..io.annotation_file import read_label_file
+from ..io.dicom_annotation import read_drawn
+from ..io.dicom_series import is_dicom
+from ..io.seg_nrrd import segments_in
+from ..io.terminology import terminology_in
+from ..regrid import label_counts, moved_to_grid
+from ..structure import Color, Segment
 from ..task import Task
-from ..terminology import terminology_in, terminology_of
 from ..volume import Geometry
 
 _GOLDEN_RATIO = 0.618034  # steps of it spread hues so that no two of the first dozen look alike

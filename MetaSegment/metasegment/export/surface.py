@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import written_beside
-from ..seg_nrrd import Segment
+from ..io.files import written_beside
+from ..structure import Segment
 from .mesh import smooth_surface
 from .structures import Structures
 

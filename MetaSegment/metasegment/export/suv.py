@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dicom_objects.installed import dicom_libraries
-from ..dicom_series import series_files
-from ..lattice import bounding_box
+from ..io.dicom_libraries import dicom_libraries
+from ..io.dicom_series import series_files
+from ..regrid import bounding_box
 from ..volume import Volume
 
 if TYPE_CHECKING:

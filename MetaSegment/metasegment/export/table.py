@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import written_beside
+from ..io.files import written_beside
 from ..volume import Volume
-from .measures import intensity_of, shape_of
+from .measurements import intensity_of, shape_of
 from .mesh import smooth_surface, surface_area
 from .structures import Structures
 from .suv import NoSuv, suv_factor, uptake_of

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..dicom_objects.installed import dicom_libraries
-from ..dicom_objects.source import frame_of_reference_in, read_source
 from ..errors import InputError
-from ..files import written_beside
-from ..image_file import WRITABLE
-from ..volume import Volume, read_volume
+from ..io.dicom_libraries import dicom_libraries
+from ..io.dicom_source import frame_of_reference_in, read_source
+from ..io.files import written_beside
+from ..io.image_file import WRITABLE
+from ..io.volume_file import read_volume
+from ..volume import Volume
 from .label_map import write_label_map
 from .structures import Structures, read_structures
 
@@ -70,8 +71,8 @@ def _to_dicom(segmentation: str | Path, path: Path, kind: str, reference: str | 
     source = read_source(reference)
     structures = read_structures(segmentation, source.volume.geometry, str(source.headers[0].FrameOfReferenceUID))
     with dicom_libraries(), written_beside(path) as draft:
-        from ..dicom_objects.rtstruct import write_rtstruct
-        from ..dicom_objects.seg import write_seg
+        from ..io.dicom_seg import write_seg
+        from ..io.rtstruct import write_rtstruct
 
         write = write_rtstruct if kind == STRUCTURE_SET else write_seg
         write(structures.labels, structures.drawn(), source, draft)

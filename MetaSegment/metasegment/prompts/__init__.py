@@ -1,24 +1,11 @@
 """From annotated slices to the network's input channels, classical answers included."""
 
-from .channels import (
-    CHANNELS,
-    OPTIONAL,
-    PREVIOUS,
-    Prompt,
-    Scene,
-    known_fractions,
-    make_channels,
-    make_prompt,
-    sharpened,
-)
+from .channels import Prompt, Scene, known_fractions, make_channels, make_prompt, sharpened
 from .extent import Extent, annotated_extent, box_limits, structure_box
 from .interpolation import annotated_planes, distance_to_known
 from .prior import prior_box, prior_channels
 
 __all__ = [
-    "CHANNELS",
-    "OPTIONAL",
-    "PREVIOUS",
     "Extent",
     "Prompt",
     "Scene",

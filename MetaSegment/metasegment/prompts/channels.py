@@ -13,25 +13,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..roi import Grid, rasterise, resample
+from ..grid import Grid, rasterise, resample
 from . import geodesic
 from .appearance import Appearance, learn_appearance
 from .interpolation import distance_to_known, interpolate
-
-#: Input channels in order. `previous` is an earlier answer as a probability mapped to -1…1, 0 where there is none.
-CHANNELS = (
-    "image",
-    "structure",
-    "background",
-    "interpolation",
-    "distance",
-    "likelihood",
-    "previous",
-    "geodesic",
-)
-PREVIOUS = CHANNELS.index("previous")
-#: Channels a network must be able to do without; training drops each at random.
-OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic"))
 
 
 @dataclass(frozen=True)

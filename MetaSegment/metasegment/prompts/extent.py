@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..roi import Box
+from ..grid import Box
 from .interpolation import annotated_planes
 
 #: The box is this much longer than what is seen of the structure, so that it fills about 60 % of an axis.

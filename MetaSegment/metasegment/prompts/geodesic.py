@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..roi import on_axis
+from ..grid import on_axis
 from .interpolation import annotated_planes
 
 #: Cost of crossing one mean cell edge of flat tissue, in standard deviations of intensity: ties go to the nearer seed.

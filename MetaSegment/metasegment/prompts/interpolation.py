@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
-from ..roi import on_axis
+from ..grid import on_axis
 
 #: Squared distance that stands for "nowhere", in mm².
 FAR = 1e8

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..roi import Box, Grid, ends
+from ..grid import Box, Grid, ends
+from ..network.channels import CHANNELS
 from . import geodesic
 from .appearance import learn_appearance
-from .channels import CHANNELS
 from .interpolation import signed_distance
 
 #: The box is this much longer than what is probable, and at least so many of the prior's cells.

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..roi import Grid, resample
+from ..grid import Grid, resample
 from .appearance import Appearance
 from .channels import Scene, known_fractions
 

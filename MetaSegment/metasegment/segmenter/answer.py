@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..engine import Engine
+from ..grid import Box, Grid, resample, working_grid
+from ..network.engine import Engine
 from ..prompts import Prompt, Scene, make_prompt, sharpened
-from ..roi import Box, Grid, resample, working_grid
 from ..segmentation import Region
 from ..strategies import Query, State, Strategy
 from .case import shifted

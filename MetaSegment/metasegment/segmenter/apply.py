@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from ..annotation import BACKGROUND, UNKNOWN, Annotation, annotation_from_labels
-from ..engine import Engine
 from ..errors import InputError
-from ..roi import Box, to_voxels
+from ..grid import Box, to_voxels
+from ..network.engine import Engine
+from ..progress import Progress
 from ..segmentation import Segmentation, StructureResult
 from ..task import Task
-from ..transfer import Clue, Lesson, Sighting, look_for
+from ..transfer import Detection, LocationHint, TaughtSubject, look_for
 from ..volume import Volume
-from ..watch import Watch
 from .answer import Answer, seen_from
 from .case import extent_on_slices, region_of
 from .compose import Placed
@@ -52,44 +52,44 @@ def what_shows(annotation: Annotation, earlier: np.ndarray | None) -> dict[int, 
     return dict.fromkeys(frame.structures, frame) | shown
 
 
-def recalled(
+def recall(
     task: Task,
-    lessons: Sequence[Lesson],
+    subjects: Sequence[TaughtSubject],
     volume: Volume,
     shown: Mapping[int, Annotation],
     engine: Engine,
-    watch: Watch,
+    progress: Progress,
 ) -> dict[int, Prior]:
-    """What the lessons find of each structure, by label, as the network corrects it; those that seem not to be there
+    """What the subjects find of each structure, by label, as the network corrects it; those that seem not to be there
     are missing. What shows a structure only says where to look, and which of two finds fits it better.
     """
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
     spacing = volume.geometry.spacing_kji
-    clues = {n: _clue(shown[s.label], s.label) for n, s in enumerate(task.structures) if s.label in shown}
+    hints = {n: _hint(shown[s.label], s.label) for n, s in enumerate(task.structures) if s.label in shown}
     found = {}
-    for number, sighting in enumerate(look_for(lessons, image, spacing, watch, clues)):
-        if sighting:
-            answer = corrected(Answer(sighting.grid, sighting.probability), image, spacing, engine)
-            fit = clues[number].fit(sighting) if number in clues else 0.0
-            expected = recalled_dice(sighting.agreement, sighting.growth)
+    for number, detection in enumerate(look_for(subjects, image, spacing, progress, hints)):
+        if detection:
+            answer = corrected(Answer(detection.grid, detection.probability), image, spacing, engine)
+            fit = hints[number].fit(detection) if number in hints else 0.0
+            expected = recalled_dice(detection.agreement, detection.growth)
             found[task.structures[number].label] = Prior(answer, expected, fit)
     return found
 
 
-def _clue(annotation: Annotation, structure: int) -> Clue:
+def _hint(annotation: Annotation, structure: int) -> LocationHint:
     """The middle of what an annotation shows, and the Dice on its known voxels."""
     extent, spacing = extent_on_slices(annotation, structure), annotation.geometry.spacing_kji
     k, j, i = ((a + b) / 2 * s for a, b, s in zip(extent.low, extent.high, spacing, strict=True))
     shown = np.count_nonzero(annotation.labels == structure)
 
-    def fit(sighting: Sighting) -> float:
-        there = placed(Answer(sighting.grid, sighting.probability), structure, annotation.labels.shape)
+    def fit(detection: Detection) -> float:
+        there = placed(Answer(detection.grid, detection.probability), structure, annotation.labels.shape)
         labels = annotation.labels[there.region]
         values, where = to_voxels(there.answer.probability, there.answer.grid, labels.shape)
         found = (values.numpy() > 0.5) & (labels[where] != UNKNOWN)
         return float(2 * np.count_nonzero(found & (labels[where] == structure)) / (np.count_nonzero(found) + shown))
 
-    return Clue((k, j, i), fit)
+    return LocationHint((k, j, i), fit)
 
 
 def placed(answer: Answer, structure: int, shape: tuple[int, ...]) -> Placed:

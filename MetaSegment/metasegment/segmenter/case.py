@@ -7,9 +7,9 @@ import math
 import numpy as np
 import torch
 
-from ..annotation import AnnotatedSlice, Annotation, sheets
+from ..annotation import AnnotatedSlice, Annotation, annotated_slices
+from ..grid import Box
 from ..prompts import Extent, Scene
-from ..roi import Box
 from ..segmentation import Region
 from ..strategies import Support
 from ..volume import Volume
@@ -18,7 +18,9 @@ from ..volume import Volume
 def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
     """Where the annotated slices show the structure; looks at their voxels only, however large the volume."""
     shape = annotation.labels.shape
-    found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in sheets(annotation)]
+    found = [
+        np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in annotated_slices(annotation)
+    ]
     positions = [np.concatenate([f[axis] for f in found]) for axis in range(3)]
     low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
     present = [set(np.unique(p).tolist()) for p in positions]
@@ -53,7 +55,7 @@ def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Regi
     image = torch.from_numpy(np.ascontiguousarray(volume.array[region]))
     k, j, i = labels.shape
     crossing = []
-    for sheet in sheets(annotation):
+    for sheet in annotated_slices(annotation):
         if isinstance(sheet, AnnotatedSlice):
             index = sheet.index - region[sheet.axis].start
             if 0 <= index < labels.shape[sheet.axis]:

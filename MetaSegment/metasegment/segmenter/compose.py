@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..annotation import BACKGROUND, Annotation, sheets
-from ..roi import to_voxels
+from ..annotation import BACKGROUND, Annotation, annotated_slices
+from ..grid import to_voxels
 from ..segmentation import Map, Region
 from .answer import Answer
 
@@ -58,7 +58,7 @@ def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
 
 def _keep_annotated(labels: np.ndarray, uncertainty: np.ndarray, region: Region, annotation: Annotation) -> None:
     drawn = annotation.labels.reshape(-1)
-    for sheet in sheets(annotation):
+    for sheet in annotated_slices(annotation):
         flat = sheet.voxels(labels.shape)
         values = drawn[flat]
         labels.reshape(-1)[flat] = np.where(values == BACKGROUND, 0, values)

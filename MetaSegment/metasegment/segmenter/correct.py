@@ -7,9 +7,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..engine import Engine
+from ..grid import Box, resample, working_grid
+from ..network.engine import Engine
 from ..prompts import prior_box, prior_channels
-from ..roi import Box, resample, working_grid
 from .answer import Answer
 
 #: Under this name the network's parameters for this lie beside its weights.

@@ -13,8 +13,8 @@ from statistics import mean
 import torch
 from torch import Tensor
 
+from ..grid import Box, Grid, to_voxels
 from ..prompts import Scene, annotated_planes
-from ..roi import Box, Grid, to_voxels
 from .answer import Answer
 
 #: Diameters from the first slice to the last, and between two neighbours, from which a structure counts as a tube, and
@@ -51,7 +51,7 @@ class _Stretch:
         return (1 - part) * self.areas[0] + part * self.areas[1]
 
 
-def steadied(answer: Answer, scene: Scene, structure: int) -> Answer:
+def regularise(answer: Answer, scene: Scene, structure: int) -> Answer:
     """The answer with the cross-sections of a tube drawn to those on its slices, by a threshold for each plane; then on
     the voxels of the scene, since areas of a few voxels are counted. Unchanged where slices show no tube.
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..overlap import overlap
+from ..grid import Box, Grid, working_grid
+from ..measures.dice import overlap
 from ..prompts import known_fractions, make_prompt
-from ..roi import Box, Grid, working_grid
-from ..strategies import Lesson, Query, Support
+from ..strategies import Query, Support, TrainingSlice
 
 #: Slices hidden at most, and cells of the grid they are looked for on: each slice costs a pass, each step of learning
 #: one.
@@ -20,18 +20,20 @@ MOST_FOLDS, FOLD_CELLS = 4, 48**3
 
 @dataclass(frozen=True)
 class Fold:
-    """One hidden slice: the lesson it makes, and the query that the other slices make.
+    """One hidden slice: the training slice it makes, and the query that the other slices make.
 
     `between` says that it lies between others, as most of what is asked does; a hidden end is a harder question.
     """
 
-    lesson: Lesson
+    training_slice: TrainingSlice
     query: Query
     between: bool
 
     def dice(self, probability: Tensor) -> float:
         """Dice of a thresholded probability (k, j, i) on the cells of the hidden slice."""
-        return overlap(probability[self.lesson.cells] > 0.5, self.lesson.target[self.lesson.cells] > 0.5)
+        return overlap(
+            probability[self.training_slice.cells] > 0.5, self.training_slice.target[self.training_slice.cells] > 0.5
+        )
 
 
 def make_folds(support: Support, box: Box) -> list[Fold]:
@@ -46,35 +48,37 @@ def make_folds(support: Support, box: Box) -> list[Fold]:
     count = min(MOST_FOLDS, len(shown))
     chosen = {shown[round(n * (len(shown) - 1) / (count - 1))] for n in range(count)}
     folds = [_fold(support, grid, hidden, shown[0] < hidden < shown[-1]) for hidden in sorted(chosen)]
-    return [fold for fold in folds if bool(fold.lesson.cells.any())]
+    return [fold for fold in folds if bool(fold.training_slice.cells.any())]
 
 
-def make_lessons(support: Support, box: Box, folds: Sequence[Fold]) -> list[Lesson]:
-    """What a strategy may learn from: its folds' lessons; without folds, halves of the one slice that shows the
+def make_training_slices(support: Support, box: Box, folds: Sequence[Fold]) -> list[TrainingSlice]:
+    """What a strategy may learn from: its folds' training slices; without folds, halves of the one slice that shows the
     structure, each hidden while the other is shown.
 
     Halves teach, but say too little about other slices to judge by.
     """
     shown = support.showing_structure
     if len(shown) != 1:
-        return [fold.lesson for fold in folds]
+        return [fold.training_slice for fold in folds]
     grid = working_grid(box, support.scene.spacing, FOLD_CELLS)
-    lessons = [_fold(cut, grid, half, between=False).lesson for cut in _halved(support, shown[0]) for half in (0, 1)]
-    return [lesson for lesson in lessons if bool(lesson.cells.any())]
+    slices = [
+        _fold(cut, grid, half, between=False).training_slice for cut in _halved(support, shown[0]) for half in (0, 1)
+    ]
+    return [training_slice for training_slice in slices if bool(training_slice.cells.any())]
 
 
 def _halved(support: Support, number: int) -> Iterator[Support]:
     """The support with one slice cut in two through the structure's centroid, across each of the two axes along which
     the structure is longest there; its halves come first.
     """
-    sheet = support.sheets[number]
-    others = tuple(s for n, s in enumerate(support.sheets) if n != number)
+    sheet = support.annotated_slices[number]
+    others = tuple(s for n, s in enumerate(support.annotated_slices) if n != number)
     positions = torch.stack(torch.unravel_index(sheet, support.scene.labels.shape), 1).float()
     points = positions[support.scene.labels.view(-1)[sheet] == support.structure]
     lengths = (points.amax(0) - points.amin(0)) * torch.tensor(support.scene.spacing)
     for axis in lengths.topk(2).indices.tolist():
         low = positions[:, axis] <= points[:, axis].mean()
-        yield replace(support, sheets=(sheet[low], sheet[~low], *others))
+        yield replace(support, annotated_slices=(sheet[low], sheet[~low], *others))
 
 
 def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:
@@ -83,4 +87,4 @@ def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:
     channels = query.channels
     inside, outside = known_fractions(support.showing([hidden]), support.structure, grid)
     seen = channels[1] + channels[2] > 0
-    return Fold(Lesson(channels, (inside >= 0.5).float(), (inside + outside > 0) & ~seen), query, between)
+    return Fold(TrainingSlice(channels, (inside >= 0.5).float(), (inside + outside > 0) & ~seen), query, between)

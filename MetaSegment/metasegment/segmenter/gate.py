@@ -13,16 +13,16 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from ..engine import Engine
-from ..overlap import overlap
+from ..measures.dice import overlap
+from ..network.engine import Engine
+from ..progress import Progress
 from ..prompts import Prompt, known_fractions
 from ..segmentation import Budget
-from ..strategies import Lesson, Query, State, Strategy, Support
-from ..watch import Watch
+from ..strategies import Query, State, Strategy, Support, TrainingSlice
 from .answer import Answer, informed, refined
 from .blend import LEARNED, Blend, best_blend
-from .cross_section import steadied
-from .folds import Fold, make_folds, make_lessons
+from .cross_section import regularise
+from .folds import Fold, make_folds, make_training_slices
 from .quality import Evidence, estimated_dice, expected_overlap
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
@@ -74,7 +74,7 @@ class Gate:
     engine: Engine
     budget: Budget
     seed: int
-    watch: Watch
+    progress: Progress
 
     def decide(self, case: Case) -> Decision:
         """Blends with the classical answers where that helps, adapts where that helps, and answers."""
@@ -92,14 +92,14 @@ class Gate:
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
-        answer = steadied(answer, case.support.scene, case.support.structure)
+        answer = regularise(answer, case.support.scene, case.support.structure)
         return Decision(answer, _described(blend, learner.name), quality)
 
     def answer_with(self, name: str, case: Case) -> Decision:
         """The answer of one strategy as it is, with its expected Dice."""
         folds = case.folds()
         strategy = self.strategies[name]
-        state = self._taught(strategy, make_lessons(case.support, case.prompt.grid.box, folds))
+        state = self._taught(strategy, make_training_slices(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))
         return Decision(refined([(1.0, strategy, state)], case.query, case.first, self.engine), name, quality)
 
@@ -119,17 +119,17 @@ class Gate:
         best: tuple[Strategy, State] = self.strategies[IN_CONTEXT], {}
         score = judged.dice(in_context[middle]) + LEAST_LEAD
         for strategy in (self.strategies[name] for name in ADAPTING):
-            if not self.watch.heartbeat():
+            if not self.progress.time_left():
                 break
-            state = self._taught(strategy, [f.lesson for f in others])
+            state = self._taught(strategy, [f.training_slice for f in others])
             found = judged.dice(self.predicted(strategy, state, [judged])[0])
             if found > score:
                 best, score = (strategy, state), found
         return best
 
-    def _taught(self, strategy: Strategy, lessons: Sequence[Lesson]) -> State:
+    def _taught(self, strategy: Strategy, slices: Sequence[TrainingSlice]) -> State:
         try:
-            return strategy.fit(lessons, self.engine, self.budget.steps, self.seed, self.watch.heartbeat)
+            return strategy.fit(slices, self.engine, self.budget.steps, self.seed, self.progress.time_left)
         except torch.OutOfMemoryError:
             self.engine.notes.append(f"out of GPU memory: {strategy.name} did not adapt")
             return {}
@@ -138,7 +138,7 @@ class Gate:
         """Probabilities with which a strategy finds each fold's slice again."""
         probabilities = []
         for fold in folds:
-            self.watch.check()
+            self.progress.check()
             probabilities.append(torch.sigmoid(strategy.predict(state, fold.query, self.engine)))
         return probabilities
 

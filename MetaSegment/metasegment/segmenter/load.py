@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engine import Engine, choose_device
-from ..learnt import load_learnt
-from ..network import RELEASED, load_network
+from ..network.engine import Engine, choose_device
+from ..network.meta_parameters import load_learnt
+from ..network.unet import RELEASED, load_network
 from .segmenter import Segmenter
 
 

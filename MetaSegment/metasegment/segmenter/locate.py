@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..annotation import Annotation
-from ..engine import Engine
+from ..grid import Box, grown, united
+from ..network.engine import Engine
+from ..progress import Progress
 from ..prompts import box_limits, structure_box
-from ..roi import Box, grown, united
 from ..segmentation import Region
 from ..strategies import Query, Strategy
 from ..volume import Volume
-from ..watch import Watch
 from .answer import Answer, coarse_answer, informed, prompt_for, seen_from
 from .case import cut_out, extent_on_slices, region_of, shifted
 from .compose import Placed
@@ -36,7 +36,7 @@ class Prior:
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class SegmentRequest:
     """A volume with its annotated slices, what was thought of structures before, by label, and their names.
 
     Priors are on grids in the volume's voxel-edge coordinates.
@@ -65,7 +65,12 @@ class Found:
 
 
 def locate(
-    question: Question, structure: int, prior: Answer | None, strategy: Strategy, engine: Engine, watch: Watch
+    question: SegmentRequest,
+    structure: int,
+    prior: Answer | None,
+    strategy: Strategy,
+    engine: Engine,
+    progress: Progress,
 ) -> Found:
     """Finds the box of an annotated structure, and of what was thought of it before, growing it where the first answer
     touches its faces.
@@ -78,7 +83,7 @@ def locate(
     if prior:
         box = united(box, prior.grid.box.clipped(limits))
     for _ in range(GROWTH_ROUNDS + 1):
-        watch.check()
+        progress.check()
         found = _answer_in(question, structure, box, prior, strategy, engine)
         larger = grown(box, _touching(found.case.first), GROWTH, limits)
         if larger == box:
@@ -88,7 +93,7 @@ def locate(
 
 
 def _answer_in(
-    question: Question, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
+    question: SegmentRequest, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
 ) -> Found:
     region = region_of(box, question.annotation.labels.shape)
     support = cut_out(question.volume, question.annotation, structure, region)

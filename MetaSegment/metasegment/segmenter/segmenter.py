@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..annotation import Annotation, empty_annotation
-from ..engine import Engine
 from ..errors import InputError
 from ..export import default_name
-from ..lattice import label_counts
 from ..memory import peak_memory_mb
+from ..network.engine import Engine
+from ..progress import Progress
+from ..regrid import label_counts
 from ..segmentation import AUTO, Budget, NextSlice, Segmentation, StructureResult
 from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..task import Task
 from ..volume import Volume
-from ..watch import Watch
-from .apply import RECALLED, placed, recalled, require_structures, what_shows, with_confidence
+from .apply import RECALLED, placed, recall, require_structures, what_shows, with_confidence
 from .compose import Placed, compose
+from .fuse_prior import fuse_prior
 from .gate import IN_CONTEXT, Gate
-from .lean import leaning
-from .locate import Found, Prior, Question, locate
+from .locate import Found, Prior, SegmentRequest, locate
 from .next_slice import suggest_next_slice
-from .teach import lessons_of, taught
+from .teach import subjects_of, teach
 
 
 @dataclass(frozen=True)
@@ -57,35 +57,35 @@ class Segmenter:
         budget: Budget = Budget(),  # noqa: B008 (frozen)
         strategy: str = AUTO,
         seed: int = 0,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Segmentation:
         """Segments every annotated structure of a volume.
 
         `strategy` names one, or "auto" lets the gate choose for each structure. `preview` receives the first answer as
         labels (k, j, i). The result is the same for the same seed and device, unless time ran out. Raises InputError
-        for a strategy that does not exist or was not meta-trained, and Cancelled when the watch says so.
+        for a strategy that does not exist or was not meta-trained, and Cancelled when the progress says so.
         """
         if strategy != AUTO and strategy not in self.strategies:
             raise InputError(f"no strategy {strategy!r}: use auto or one of {', '.join(sorted(self.strategies))}")
         if isinstance(self.strategies.get(strategy), MetaStrategy):
             self.engine.learnt(strategy)  # refused before the work, not after the first answer
-        watch = watch or Watch()
-        watch.start(budget.seconds)
+        progress = progress or Progress()
+        progress.start(budget.seconds)
         return self._answered(
-            Question(volume, annotation, {}, annotation.names), budget, strategy, seed, watch, preview
+            SegmentRequest(volume, annotation, {}, annotation.names), budget, strategy, seed, progress, preview
         )
 
-    def suggest(self, volume: Volume, annotation: Annotation, watch: Watch | None = None) -> NextSlice | None:
+    def suggest(self, volume: Volume, annotation: Annotation, progress: Progress | None = None) -> NextSlice | None:
         """The next slice worth annotating; without adapting, which hardly moves where the answer is unsure."""
-        return self.segment(volume, annotation, Budget(seconds=0), watch=watch).next_slice
+        return self.segment(volume, annotation, Budget(seconds=0), progress=progress).next_slice
 
     def teach(
         self,
         volume: Volume,
         annotation: Annotation,
         earlier: Task | None = None,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         seed: int = 0,
     ) -> Task:
         """What a segmented volume teaches for the next patient; `earlier`, a task of the same structures, grows by it.
@@ -93,7 +93,7 @@ class Segmenter:
         Every voxel must be known, as `completed` makes an annotation with an answer. Raises InputError where one is
         not, or the structures are others than the earlier task's.
         """
-        return taught(volume, annotation, self.engine.checksum, earlier, seed, watch or Watch())
+        return teach(volume, annotation, self.engine.checksum, earlier, seed, progress or Progress())
 
     def apply(
         self,
@@ -102,7 +102,7 @@ class Segmenter:
         annotation: Annotation | None = None,
         budget: Budget = Budget(),  # noqa: B008 (frozen)
         seed: int = 0,
-        watch: Watch | None = None,
+        progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
         earlier: np.ndarray | None = None,
     ) -> Segmentation:
@@ -112,56 +112,56 @@ class Segmenter:
         uint8 (k, j, i) on the same grid, it says where to look for what no slice shows. Raises InputError for a task
         made for other weights and for structures it does not have; otherwise as `segment`.
         """
-        watch = watch or Watch()
-        watch.start(budget.seconds)
+        progress = progress or Progress()
+        progress.start(budget.seconds)
         annotation = annotation or empty_annotation(volume.geometry)
         require_structures(task, annotation)
-        lessons = lessons_of(task, self.engine.checksum)
-        watch.enter("looking for the structures", 0.0)
-        priors = recalled(task, lessons, volume, what_shows(annotation, earlier), self.engine, watch)
-        question = Question(volume, annotation, priors, task.names)
-        result = self._answered(question, budget, AUTO, seed, watch, preview)
+        subjects = subjects_of(task, self.engine.checksum)
+        progress.enter("looking for the structures", 0.0)
+        priors = recall(task, subjects, volume, what_shows(annotation, earlier), self.engine, progress)
+        question = SegmentRequest(volume, annotation, priors, task.names)
+        result = self._answered(question, budget, AUTO, seed, progress, preview)
         return with_confidence(result, task, priors)
 
     def _answered(
         self,
-        question: Question,
+        question: SegmentRequest,
         budget: Budget,
         strategy: str,
         seed: int,
-        watch: Watch,
+        progress: Progress,
         preview: Callable[[np.ndarray], None] | None,
     ) -> Segmentation:
         annotation = question.annotation
         undrawn = [_recalled(question, structure, prior) for structure, prior in question.undrawn.items()]
-        found = self._first_answers(question, watch)
+        found = self._first_answers(question, progress)
         if preview:
             first = [u.placed for u in undrawn] + [f.placed(f.case.first) for f in found]
             preview(compose(annotation, first).labels)
-        gate = Gate(self.strategies, self.engine, budget, seed, watch)
+        gate = Gate(self.strategies, self.engine, budget, seed, progress)
         findings = undrawn
         for number, item in enumerate(found):
-            watch.enter("adapting", 0.3 + 0.6 * number / len(found))
-            watch.spend(1 / (len(found) - number))
+            progress.enter("adapting", 0.3 + 0.6 * number / len(found))
+            progress.allot(1 / (len(found) - number))
             decided = gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case)
             prior = question.priors.get(item.case.support.structure)
-            answer = leaning(decided.answer, item.case, prior.fit) if prior else decided.answer
+            answer = fuse_prior(decided.answer, item.case, prior.fit) if prior else decided.answer
             findings.append(Finding(item.placed(answer), decided.strategy, decided.estimated_dice))
-        watch.enter("composing", 0.9)
-        result = self._result(question, findings, watch)
-        watch.progress("done", 1.0)
+        progress.enter("composing", 0.9)
+        result = self._result(question, findings, progress)
+        progress.report("done", 1.0)
         return result
 
-    def _first_answers(self, question: Question, watch: Watch) -> list[Found]:
+    def _first_answers(self, question: SegmentRequest, progress: Progress) -> list[Found]:
         structures, found = question.annotation.structures, []
         for number, structure in enumerate(structures):
-            watch.enter("first answer", 0.3 * number / len(structures))
+            progress.enter("first answer", 0.3 * number / len(structures))
             prior = question.priors.get(structure)
             thought = prior.answer if prior else None
-            found.append(locate(question, structure, thought, self.strategies[IN_CONTEXT], self.engine, watch))
+            found.append(locate(question, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
         return found
 
-    def _result(self, question: Question, findings: Sequence[Finding], watch: Watch) -> Segmentation:
+    def _result(self, question: SegmentRequest, findings: Sequence[Finding], progress: Progress) -> Segmentation:
         map_ = compose(question.annotation, [f.placed for f in findings])
         millilitres = float(np.prod(question.volume.geometry.spacing)) / 1000
         counts = label_counts(map_.labels[map_.region])
@@ -177,19 +177,19 @@ class Segmenter:
             for label, f in sorted((f.placed.structure, f) for f in findings)
         )
         suggestion = suggest_next_slice(map_, question.annotation)
-        watch.leave()
+        progress.leave()
         return Segmentation(
             map_,
             structures,
             suggestion,
-            dict(watch.seconds),
+            dict(progress.seconds),
             self.engine.device,
             peak_memory_mb(),
             tuple(self.engine.notes),
         )
 
 
-def _recalled(question: Question, structure: int, prior: Prior) -> Finding:
+def _recalled(question: SegmentRequest, structure: int, prior: Prior) -> Finding:
     """A structure as the task finds it, without slices."""
     shape = question.annotation.labels.shape
     return Finding(placed(prior.answer, structure, shape), RECALLED, prior.expected_dice)

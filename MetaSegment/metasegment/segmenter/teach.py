@@ -7,24 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ..anatomy.terminology import terminology_of
 from ..annotation import UNKNOWN, Annotation
 from ..errors import InputError
 from ..export import default_name
+from ..io.terminology import entry_of
+from ..progress import Progress
+from ..structure import TISSUE
 from ..task import LONGEST_NAME, Provenance, Task, TaskStructure
-from ..terminology import TISSUE, entry_of, terminology_of
-from ..transfer import Lesson, from_numbers, learn_lesson, to_numbers
+from ..transfer import TaughtSubject, from_numbers, learn_subject, to_numbers
 from ..volume import Volume
-from ..watch import Watch
 
 #: How tasks are learnt; a file of another way is refused.
 STRATEGY = "context"
 #: Lessons that a task holds at most, the latest ones; each answers, and the answers are averaged.
-MOST_LESSONS = 8
+MOST_SUBJECTS = 8
 #: Hounsfield units: air around a patient is below this, and no other modality is.
 AIR = -900
 
 
-def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task | None, seed: int, watch: Watch) -> Task:
+def teach(
+    volume: Volume, annotation: Annotation, weights: str, earlier: Task | None, seed: int, progress: Progress
+) -> Task:
     """A task from a volume of which every voxel is known, beside what an earlier task holds.
 
     `weights` is the checksum of the network's weights. Raises InputError where voxels are unknown or the structures are
@@ -33,14 +37,14 @@ def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task |
     if bool((annotation.labels == UNKNOWN).any()):
         raise InputError("only a whole segmentation can be taught, and some voxels are unknown (0): segment it first")
     structures = tuple(_structure(annotation, label) for label in annotation.structures)
-    lessons: list[Lesson] = []
+    subjects: list[TaughtSubject] = []
     if earlier:
         _require_same(structures, earlier)
-        lessons = lessons_of(earlier, weights)
+        subjects = subjects_of(earlier, weights)
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
     masks = [torch.from_numpy(annotation.labels == structure.label).float() for structure in structures]
-    lessons.append(learn_lesson(image, masks, volume.geometry.spacing_kji, seed, watch))
-    watch.progress("done", 1.0)
+    subjects.append(learn_subject(image, masks, volume.geometry.spacing_kji, seed, progress))
+    progress.report("done", 1.0)
     provenance = Provenance(
         structures=structures,
         weights=weights,
@@ -48,10 +52,10 @@ def taught(volume: Volume, annotation: Annotation, weights: str, earlier: Task |
         modality="CT" if float(image.min()) <= AIR else "",
         volumes=1 + (earlier.provenance.volumes if earlier else 0),
     )
-    return Task(provenance, to_numbers(lessons[-MOST_LESSONS:]))
+    return Task(provenance, to_numbers(subjects[-MOST_SUBJECTS:]))
 
 
-def lessons_of(task: Task, weights: str) -> list[Lesson]:
+def subjects_of(task: Task, weights: str) -> list[TaughtSubject]:
     """What a task holds; raises InputError for one of other weights (by their checksum) or of another way."""
     provenance = task.provenance
     if provenance.weights != weights:

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from ..errors import InputError
-from ..wire import WireError, messages
+from ..wire import FormatError, messages
 from ..wire.messages import OCTETS, PREFIX, PROTOCOL, Manifest, Problem
 from .body import GZIP
 from .jobs import Body
@@ -47,7 +47,7 @@ async def binary(body: Body, request: Request, hands: Executor) -> Response:
 def handle_errors(app: FastAPI) -> None:
     """Answers everything that is raised with a problem."""
     app.add_exception_handler(Refusal, lambda request, error: _refused(error))
-    app.add_exception_handler(WireError, lambda request, error: _refused(invalid(str(error))))
+    app.add_exception_handler(FormatError, lambda request, error: _refused(invalid(str(error))))
     app.add_exception_handler(InputError, lambda request, error: _refused(invalid(str(error))))
     app.add_exception_handler(MemoryError, lambda request, error: _refused(busy("no memory is free at the moment", 5)))
     app.add_exception_handler(RequestValidationError, _misfit)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError
-from ..ray_cluster import ray_cluster
 from .app import create_app
 from .audit import log_to_standard_error
 from .guard import Guard
+from .ray_cluster import ray_cluster
 from .service import Service, Settings
 
 _ROUTER = "ray.serve.experimental.consistent_hash_router:ConsistentHashRouter"

@@ -47,17 +47,17 @@ class Installation:
 
     @property
     def _path(self) -> Path:
-        from ..network import RELEASED
+        from ..network.unet import RELEASED
 
         return self.weights or RELEASED
 
     @cached_property
     def _facts(self) -> tuple[Weights, tuple[str, ...]]:
         """The weights, and the strategies that work with them."""
-        from ..learnt import load_learnt
-        from ..network import RELEASED
+        from ..network.meta_parameters import load_learnt
+        from ..network.unet import RELEASED
+        from ..network.weights_file import read_facts
         from ..strategies import MetaStrategy, all_strategies
-        from ..weights_file import read_facts
 
         learnt, path = load_learnt(self._path), self._path
         usable = (n for n, s in all_strategies().items() if not isinstance(s, MetaStrategy) or n in learnt)
@@ -69,7 +69,7 @@ class Installation:
 def _device(name: str) -> Device:
     import torch
 
-    from ..engine import choose_device
+    from ..network.engine import choose_device
 
     device = torch.device(choose_device(name))
     if device.type != "cuda":

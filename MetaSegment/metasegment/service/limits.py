@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ..task import LARGEST
+from ..io.task_file import LARGEST
 
 MIB = 2**20
 

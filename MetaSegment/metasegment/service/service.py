@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ..task import address_of, from_bytes
+from ..io.records import require
+from ..io.task_file import address_of, from_bytes
 from ..wire import messages
 from ..wire.annotations import decode_job, unpack
 from ..wire.messages import Capabilities, Manifest
-from ..wire.records import require
 from ..wire.volumes import address, check_manifest
 from . import audit
 from .estimate import running_bytes, waiting_bytes
@@ -113,7 +113,7 @@ class Service:
         return file
 
     def job(self, body: bytearray, client: str, host: str) -> Job:
-        """The job that a body describes; raises WireError where it is unusable."""
+        """The job that a body describes; raises FormatError where it is unusable."""
         request, packed = decode_job(body)
         volume = self.held(request.volume).volume()
         file = self.task_file(request.task) if request.task else b""

@@ -56,7 +56,7 @@ class HeldVolume:
         return volume_from(self.manifest, self._octets.data)
 
     def chunk_bytes(self, number: int) -> int:
-        """The length of a chunk; raises WireError for one that the volume lacks."""
+        """The length of a chunk; raises FormatError for one that the volume lacks."""
         span = chunk_span(self.manifest, number)
         return span.stop - span.start
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import Cancelled, InputError
+from ..io.task_file import to_bytes
 from ..memory import is_out_of_memory
-from ..task import to_bytes
-from ..watch import Watch
+from ..progress import Progress
 from ..wire import messages
 from ..wire.messages import JobRequest, Problem
 from ..wire.results import encode_preview, encode_result, encode_suggestion
@@ -81,13 +81,13 @@ class Worker(threading.Thread):
     def _done(self, job: Job) -> Body:
         segmenter, work = self._segmenter, job.work
         assert segmenter and work  # held until the worker leaves the job
-        watch = Watch(partial(self._jobs.progress, job), partial(self._jobs.is_over, job))
+        progress = Progress(partial(self._jobs.progress, job), partial(self._jobs.is_over, job))
         with ThreadPoolExecutor(1, "preview") as aside:  # the learner goes on meanwhile
 
             def preview(labels: np.ndarray) -> None:
                 aside.submit(self._preview, job, labels)
 
-            body = _answer(segmenter, job.request, work, watch, preview)
+            body = _answer(segmenter, job.request, work, progress, preview)
         if segmenter.engine.notes:
             # It gave way to a full memory for good (smaller tiles, the CPU): the next job begins afresh.
             self._segmenter = None
@@ -98,18 +98,18 @@ class Worker(threading.Thread):
 
 
 def _answer(
-    segmenter: Segmenter, request: JobRequest, work: Work, watch: Watch, preview: Callable[[np.ndarray], None]
+    segmenter: Segmenter, request: JobRequest, work: Work, progress: Progress, preview: Callable[[np.ndarray], None]
 ) -> Body:
     volume, annotation, task, budget, seed = work.volume, work.annotation, work.task, request.budget, request.seed
     if request.kind == "apply":
         assert task
-        return encode_result(segmenter.apply(task, volume, annotation, budget, seed, watch, preview))
+        return encode_result(segmenter.apply(task, volume, annotation, budget, seed, progress, preview))
     assert annotation  # only a task finds something where nothing is drawn
     if request.kind == "teach":
-        return [to_bytes(segmenter.teach(volume, annotation, task, watch, seed))]
+        return [to_bytes(segmenter.teach(volume, annotation, task, progress, seed))]
     if request.kind == "suggest":
-        return encode_suggestion(segmenter.suggest(volume, annotation, watch))
-    return encode_result(segmenter.segment(volume, annotation, budget, request.strategy, seed, watch, preview))
+        return encode_suggestion(segmenter.suggest(volume, annotation, progress))
+    return encode_result(segmenter.segment(volume, annotation, budget, request.strategy, seed, progress, preview))
 
 
 def described(error: BaseException) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from .base import Lesson, MetaStrategy, MetaTask, Query, State, Strategy, Support
+from .base import MetaStrategy, MetaTask, Query, State, Strategy, Support, TrainingSlice
 
 __all__ = [
-    "Lesson",
     "MetaStrategy",
     "MetaTask",
     "Query",
     "State",
     "Strategy",
     "Support",
+    "TrainingSlice",
     "all_meta_strategies",
     "all_strategies",
 ]

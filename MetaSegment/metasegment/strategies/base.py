@@ -13,9 +13,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ..engine import Engine
+from ..grid import Grid
+from ..network.engine import Engine
 from ..prompts import Prompt, Scene, make_channels
-from ..roi import Grid
 
 #: Prefix of meta-parameters that are offsets of the network's own parameters: learnt more slowly than all others.
 OFFSET = "start/"
@@ -23,32 +23,32 @@ OFFSET = "start/"
 #: What a strategy learnt, by name; empty where it learns nothing.
 State = Mapping[str, Tensor]
 #: Called between steps; raises Cancelled to stop, returns False when the time is up.
-Heartbeat = Callable[[], bool]
+TimeLeft = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Support:
     """The annotated slices of one structure in a cropped volume.
 
-    `sheets` are flat indices into the labels, one tensor for each annotated slice, on which the structure may be
-    absent.
+    `annotated_slices` are flat indices into the labels, one tensor for each annotated slice, on which the structure
+    may be absent.
     """
 
     scene: Scene
     structure: int
-    sheets: tuple[Tensor, ...]
+    annotated_slices: tuple[Tensor, ...]
 
     def showing(self, kept: Sequence[int]) -> Scene:
         """The scene with the numbered slices alone; voxels where two slices cross stay with either."""
         labels = torch.zeros_like(self.scene.labels)
         for number in kept:
-            sheet = self.sheets[number]
+            sheet = self.annotated_slices[number]
             labels.view(-1)[sheet] = self.scene.labels.view(-1)[sheet]
         return replace(self.scene, labels=labels)
 
     def without(self, hidden: int) -> Scene:
         """The scene with one slice hidden."""
-        return self.showing([n for n in range(len(self.sheets)) if n != hidden])
+        return self.showing([n for n in range(len(self.annotated_slices)) if n != hidden])
 
     @property
     def slices_shown(self) -> int:
@@ -58,11 +58,11 @@ class Support:
     @property
     def showing_structure(self) -> list[int]:
         """Numbers of the annotated slices that show the structure."""
-        return [number for number in range(len(self.sheets)) if self.shown_in(number)]
+        return [number for number in range(len(self.annotated_slices)) if self.shown_in(number)]
 
     def shown_in(self, number: int) -> bool:
         """Whether the structure is on the slice."""
-        return bool((self.scene.labels.view(-1)[self.sheets[number]] == self.structure).any())
+        return bool((self.scene.labels.view(-1)[self.annotated_slices[number]] == self.structure).any())
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSlice:
     """One slice to learn from: channels (8, k, j, i) made without it, `target` 0…1 and `cells` bool (k, j, i) of the
     slice.
     """
@@ -99,7 +99,7 @@ class Strategy(Protocol):
 
     name: str
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
         """Learns from slices that are hidden from their own channels, in at most `steps` steps."""
         ...
 
@@ -110,12 +110,12 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class MetaTask:
-    """A training task for a strategy that adapts: lessons, and the query that all annotated slices make together.
+    """A training task for a strategy that adapts: training slices, and the query of all annotated slices.
 
     `channels` (8, k, j, i); `target` 0…1 and `weight` (k, j, i), 0 on annotated cells.
     """
 
-    lessons: tuple[Lesson, ...]
+    slices: tuple[TrainingSlice, ...]
     channels: Tensor
     target: Tensor
     weight: Tensor
@@ -134,7 +134,7 @@ class MetaStrategy(Strategy, Protocol):
     def meta_gradient(
         self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine
     ) -> tuple[float, dict[str, Tensor]]:
-        """Loss on the task's query after adapting to its lessons, and its gradient (or what the family takes for one).
+        """Loss on the task's query after adapting to its training slices, and its gradient or what stands for it.
 
         `meta` are leaves that require gradients, on the engine's device.
         """

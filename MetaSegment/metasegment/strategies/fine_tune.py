@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..engine import Engine
-from .base import Heartbeat, Lesson, Query, State
-from .inner_loop import adaptable_parameters, in_turn, lesson_loss
+from ..network.engine import Engine
+from .base import Query, State, TimeLeft, TrainingSlice
+from .inner_loop import adaptable_parameters, in_turn, training_loss
 
 #: Adam's step size. On the validation structures 1e-4 was neutral on average, larger ones a loss with three slices.
 LEARNING_RATE = 1e-4
@@ -22,16 +22,16 @@ class FineTune:
 
     name = "fine_tune"
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
-        if not lessons:
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
+        if not slices:
             return {}
         start = adaptable_parameters(engine.network)
         tuned = {name: p.detach().clone().requires_grad_() for name, p in start.items()}
         optimiser = torch.optim.Adam(tuned.values(), lr=LEARNING_RATE)
-        for lesson in in_turn(lessons, steps, seed):
-            if not heartbeat():
+        for training_slice in in_turn(slices, steps, seed):
+            if not time_left():
                 break
-            loss = lesson_loss(tuned, lesson, engine)
+            loss = training_loss(tuned, training_slice, engine)
             loss = loss + ANCHOR * sum(((tuned[n] - start[n].detach()) ** 2).sum() for n in tuned)
             gradients = torch.autograd.grad(loss, list(tuned.values()))
             for parameter, gradient in zip(tuned.values(), gradients, strict=True):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..engine import Engine
-from ..losses import segmentation_loss
-from .base import OFFSET, Heartbeat, Lesson, MetaTask, Query, State
-from .inner_loop import adaptable_parameters, in_turn, lesson_loss
+from ..network.engine import Engine
+from ..network.losses import segmentation_loss
+from .base import OFFSET, MetaTask, Query, State, TimeLeft, TrainingSlice
+from .inner_loop import adaptable_parameters, in_turn, training_loss
 
 #: Inner steps in meta-training, and at most in use, where the budget allows.
 TRAINED_STEPS, MOST_STEPS = 3, 10
@@ -50,15 +50,15 @@ class GradientStrategy:
         rates = torch.full((TRAINED_STEPS,), math.log(STEP_SIZE))
         return start | {LOG_RATE + name: rates.clone() for name in own if self.adapts(name)}
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
-        """Adapted parameters; nothing, which is the in-context answer, where there was no lesson or no time."""
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
+        """Adapted parameters; nothing, which is the in-context answer, where there was no training slice or no time."""
         meta = engine.learnt(self.name)
         state: State = {}
         parameters = {name: p.requires_grad_() for name, p in starting_point(meta, engine.network).items()}
-        for step, lesson in enumerate(in_turn(lessons, min(steps, MOST_STEPS), seed)):
-            if not heartbeat():
+        for step, training_slice in enumerate(in_turn(slices, min(steps, MOST_STEPS), seed)):
+            if not time_left():
                 break
-            parameters = self.stepped(parameters, lesson, step, meta, engine, second_order=False)
+            parameters = self.stepped(parameters, training_slice, step, meta, engine, second_order=False)
             state = parameters
         return {name: p.detach() for name, p in state.items()}
 
@@ -74,22 +74,22 @@ class GradientStrategy:
     def adapted(self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> Parameters:
         """Parameters after the inner loop of meta-training, as functions of the meta-parameters."""
         parameters = starting_point(meta, engine.network)
-        for step, lesson in enumerate(in_turn(task.lessons, TRAINED_STEPS, seed=0)):
-            parameters = self.stepped(parameters, lesson, step, meta, engine, self.second_order)
+        for step, training_slice in enumerate(in_turn(task.slices, TRAINED_STEPS, seed=0)):
+            parameters = self.stepped(parameters, training_slice, step, meta, engine, self.second_order)
         return parameters
 
     def stepped(
         self,
         parameters: Parameters,
-        lesson: Lesson,
+        training_slice: TrainingSlice,
         step: int,
         meta: Mapping[str, Tensor],
         engine: Engine,
         second_order: bool,
     ) -> Parameters:
-        """The parameters after one gradient step on a lesson."""
+        """The parameters after one gradient step on a training slice."""
         names = [name for name in parameters if self.adapts(name)]
-        loss = lesson_loss(parameters, lesson, engine)
+        loss = training_loss(parameters, training_slice, engine)
         gradients = torch.autograd.grad(loss, [parameters[n] for n in names], create_graph=second_order)
         moved = {n: parameters[n] - rate_of(meta, n, step) * g for n, g in zip(names, gradients, strict=True)}
         return parameters | moved

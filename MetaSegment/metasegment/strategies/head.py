@@ -1,4 +1,4 @@
-"""Heads: what is learnt from lessons corrects the in-context answer cell by cell, with the network as it is.
+"""Heads: what is learnt from training slices corrects the in-context answer cell by cell, with the network as it is.
 
 Only how a head adapts and answers differs from one to the next; each is an instance in its own file.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..engine import Engine
-from ..losses import segmentation_loss
-from .base import Heartbeat, Lesson, MetaTask, Query, State
-from .lesson_cells import Cells, described, feature_count, meta_gradient_of, read_lessons
+from ..network.engine import Engine
+from ..network.losses import segmentation_loss
+from .base import MetaTask, Query, State, TimeLeft, TrainingSlice
+from .training_cells import Cells, described, feature_count, meta_gradient_of, read_training_slices
 
 Meta = Mapping[str, Tensor]
 
@@ -35,10 +35,10 @@ class Head:
     def initial(self, network: nn.Module) -> dict[str, Tensor]:
         return self.start(feature_count(network))
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
-        """One pass for each lesson; nothing, which is the in-context answer, where they do not show both sides."""
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
+        """One pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
         meta = engine.learnt(self.name)
-        cells = read_lessons(lessons, engine, seed, heartbeat)
+        cells = read_training_slices(slices, engine, seed, time_left)
         return self.adapt(meta, cells) if cells else {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
@@ -49,8 +49,8 @@ class Head:
         return self.answer(here, described(features, logits, query.channels), logits)
 
     def meta_gradient(self, meta: Meta, task: MetaTask, engine: Engine) -> tuple[float, dict[str, Tensor]]:
-        """The query's loss, differentiated through the head and what it learnt from the lessons."""
-        cells = read_lessons(task.lessons, engine, seed=0, heartbeat=lambda: True)
+        """The query's loss, differentiated through the head and what it learnt from the training slices."""
+        cells = read_training_slices(task.slices, engine, seed=0, time_left=lambda: True)
         with torch.no_grad():
             features, logits = engine.forward_features(task.channels)
         if cells:

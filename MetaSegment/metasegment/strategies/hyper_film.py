@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import linear, silu
 
-from ..engine import Engine
-from .base import Heartbeat, Lesson, MetaTask, Query, State
+from ..network.engine import Engine
+from .base import MetaTask, Query, State, TimeLeft, TrainingSlice
 from .gradient import query_loss
-from .lesson_cells import ANSWER, Cells, feature_count, meta_gradient_of, read_lessons
+from .training_cells import ANSWER, Cells, feature_count, meta_gradient_of, read_training_slices
 
 #: Units of the two hidden layers.
 HIDDEN = 64
@@ -28,7 +28,7 @@ BEFORE_DECODER = "upsamples.0.transp_conv.conv.weight"
 
 
 class HyperFilm:
-    """Learns from the lessons in one pass of the outer network; state holds the affines it sets."""
+    """Learns from the training slices in one pass of the outer network; state holds the affines it sets."""
 
     name = "hyper_film"
 
@@ -44,10 +44,10 @@ class HyperFilm:
             layers[f"bias_{n}"] = torch.zeros(sizes[n + 1])
         return layers
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
-        """One pass for each lesson; nothing, which is the in-context answer, where they do not show both sides."""
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
+        """One pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
         meta = engine.learnt(self.name)
-        cells = read_lessons(lessons, engine, seed, heartbeat)
+        cells = read_training_slices(slices, engine, seed, time_left)
         return {n: p.detach() for n, p in modulated(meta, cells, engine.network).items()} if cells else {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
@@ -57,7 +57,7 @@ class HyperFilm:
         self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine
     ) -> tuple[float, dict[str, Tensor]]:
         """The query's loss with the affines that the outer network sets, differentiated through both networks."""
-        cells = read_lessons(task.lessons, engine, seed=0, heartbeat=lambda: True)
+        cells = read_training_slices(task.slices, engine, seed=0, time_left=lambda: True)
         affines = modulated(meta, cells, engine.network) if cells else {}
         before = engine.network.get_parameter(BEFORE_DECODER).detach().clone().requires_grad_()
         loss = query_loss({**affines, BEFORE_DECODER: before}, task, engine)

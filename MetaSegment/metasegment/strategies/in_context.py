@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..engine import Engine
-from .base import Heartbeat, Lesson, Query, State
+from ..network.engine import Engine
+from .base import Query, State, TimeLeft, TrainingSlice
 
 
 class InContext:
@@ -15,7 +15,7 @@ class InContext:
 
     name = "in_context"
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:

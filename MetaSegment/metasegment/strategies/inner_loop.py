@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..engine import Engine
-from .base import Lesson
+from ..network.engine import Engine
+from .base import TrainingSlice
 
 #: Decoder levels that adapt beside all norm affines and the head.
 DECODER_LEVELS = 2
@@ -31,21 +31,21 @@ def adaptable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
     }
 
 
-def in_turn(lessons: Sequence[Lesson], steps: int, seed: int) -> Iterator[Lesson]:
-    """A lesson for each step: all of them in a random order, then again in another; none where there are none."""
+def in_turn(slices: Sequence[TrainingSlice], steps: int, seed: int) -> Iterator[TrainingSlice]:
+    """A training slice for each step: all of them in a random order, then in another; none where there are none."""
     generator = Generator().manual_seed(seed)
-    for step in range(steps if lessons else 0):
-        if step % len(lessons) == 0:
-            order = torch.randperm(len(lessons), generator=generator).tolist()
-        yield lessons[order[step % len(lessons)]]
+    for step in range(steps if slices else 0):
+        if step % len(slices) == 0:
+            order = torch.randperm(len(slices), generator=generator).tolist()
+        yield slices[order[step % len(slices)]]
 
 
-def lesson_loss(parameters: Mapping[str, Tensor], lesson: Lesson, engine: Engine) -> Tensor:
+def training_loss(parameters: Mapping[str, Tensor], training_slice: TrainingSlice, engine: Engine) -> Tensor:
     """Cross-entropy and soft Dice on the cells of one hidden slice.
 
     Not class-balanced: with balanced classes the answers grew, and lost 4 points of Dice on the validation structures.
     """
-    near = slab(lesson)
+    near = slab(training_slice)
     cells = near.cells.to(engine.device)
     logits = engine.forward(near.channels, parameters)[cells]
     target = near.target.to(engine.device)[cells]
@@ -54,13 +54,13 @@ def lesson_loss(parameters: Mapping[str, Tensor], lesson: Lesson, engine: Engine
     return binary_cross_entropy_with_logits(logits, target) + 1 - overlap
 
 
-def slab(lesson: Lesson) -> Lesson:
-    """The lesson on SLAB cells around its slice, along the axis it lies across; an oblique one as it is."""
+def slab(training_slice: TrainingSlice) -> TrainingSlice:
+    """The training slice on SLAB cells around its slice, along the axis it lies across; an oblique one as it is."""
     window = [slice(None)]
-    for axis, size in enumerate(lesson.cells.shape):
-        found = lesson.cells.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
+    for axis, size in enumerate(training_slice.cells.shape):
+        found = training_slice.cells.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
         first, last = int(found[0]), int(found[-1])
         start = min(max(0, (first + last - SLAB) // 2), max(0, size - SLAB))
         window.append(slice(start, start + SLAB) if last - first <= SLAB // 4 else slice(None))
     here = tuple(window)
-    return Lesson(lesson.channels[here], lesson.target[here[1:]], lesson.cells[here[1:]])
+    return TrainingSlice(training_slice.channels[here], training_slice.target[here[1:]], training_slice.cells[here[1:]])

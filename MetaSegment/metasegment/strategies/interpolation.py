@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..engine import Engine
-from ..roi import resample
-from .base import Heartbeat, Lesson, Query, State
+from ..grid import resample
+from ..network.engine import Engine
+from .base import Query, State, TimeLeft, TrainingSlice
 
 
 class Interpolation:
@@ -16,7 +16,7 @@ class Interpolation:
 
     name = "interpolation"
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:

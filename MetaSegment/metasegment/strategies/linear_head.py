@@ -1,7 +1,7 @@
 """Linear heads whose weights are the solution of a small convex problem, pulled towards a meta-learnt prior.
 
-What is added to the in-context logit is how the head's answer differs from the in-context one, so that lessons with
-nothing new to say change nothing.
+What is added to the in-context logit is how the head's answer differs from the in-context one, so that training slices
+with nothing new to say change nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .base import State
 from .head import Head, Meta
-from .lesson_cells import ANSWER, CONSTANT, Cells
+from .training_cells import ANSWER, CONSTANT, Cells
 
 #: Pull towards the prior at first, and logits that one unit of a head's answer counts. Of 0.1…3 and 2…8 on 30 held-out
 #: tasks with 3 and 5 slices these gained 1.5 points of Dice (a shift of -1 alone: 2.5) and lost one nowhere; with

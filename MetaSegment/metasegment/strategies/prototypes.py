@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from .base import State
 from .head import Head, Meta
-from .lesson_cells import Cells
+from .training_cells import Cells
 
 #: Edge of a window in cells, and cells of one side that it must hold to make a prototype.
 WINDOW, LEAST = 8, 4

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..engine import Engine
+from ..network.engine import Engine
 from ..prompts.random_walker import walk
-from .base import Heartbeat, Lesson, Query, State
+from .base import Query, State, TimeLeft, TrainingSlice
 
 
 class RandomWalker:
@@ -17,7 +17,7 @@ class RandomWalker:
 
     name = "random_walker"
 
-    def fit(self, lessons: Sequence[Lesson], engine: Engine, steps: int, seed: int, heartbeat: Heartbeat) -> State:
+    def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
         return {}
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..engine import Engine
+from ..network.engine import Engine
 from .base import OFFSET, MetaTask
 from .gradient import GradientStrategy, Parameters, query_loss, starting_point
 

@@ -16,14 +16,14 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from ..engine import Engine, choose_device
 from ..episodes.adaptation import make_adaptation
 from ..episodes.bank import load_bank
 from ..episodes.labelled import Bank
 from ..errors import InputError
-from ..learnt import save_learnt
-from ..losses import segmentation_loss
-from ..network import load_network
+from ..network.engine import Engine, choose_device
+from ..network.losses import segmentation_loss
+from ..network.meta_parameters import save_learnt
+from ..network.unet import load_network
 from ..strategies import MetaStrategy, MetaTask, all_meta_strategies
 from ..strategies.base import OFFSET
 from .checkpoint import latest_checkpoint, save_checkpoint

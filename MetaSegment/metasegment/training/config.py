@@ -11,7 +11,7 @@ from typing import Any
 
 from ..episodes.episode import Mixture
 from ..errors import InputError
-from ..network import FILTERS, RELEASED
+from ..network.unet import FILTERS, RELEASED
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from ..files import written_beside
+from ..io.files import written_beside
 
 
 class Curves:

@@ -109,10 +109,10 @@ def _begin_worker(_: int) -> None:
     """One thread a worker; and it ends when the trainer is killed, or it would wait for ever on its full queue."""
     torch.set_num_threads(1)
 
-    def watch() -> None:
+    def progress() -> None:
         trainer = multiprocessing.parent_process()
         if trainer is not None:
             trainer.join()
             os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=progress, daemon=True).start()

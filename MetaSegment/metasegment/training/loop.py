@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..engine import choose_device
 from ..episodes.bank import Bank, load_bank
 from ..errors import InputError
-from ..learnt import learnt_path, save_learnt
-from ..network import build_network, save_weights, set_parameters
-from ..precision import fastest_precision
+from ..network.engine import choose_device
+from ..network.meta_parameters import learnt_path, save_learnt
+from ..network.precision import fastest_precision
+from ..network.unet import build_network, save_weights, set_parameters
 from .checkpoint import MAX_FILE_BYTES, latest_checkpoint, save_checkpoint
 from .config import Config
 from .curves import Curves

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..network import build_network, load_network
-from ..weights_file import read_facts
+from ..network.unet import build_network, load_network
+from ..network.weights_file import read_facts
 from .config import Config
 
 #: What Adam remembers of a parameter.

@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..episodes.chance import happens, uniform
-from ..losses import dice, segmentation_loss
-from ..precision import Precision
-from ..prompts import OPTIONAL, PREVIOUS
-from ..roi import resample
+from ..grid import resample
+from ..network.channels import OPTIONAL, PREVIOUS
+from ..network.losses import dice, segmentation_loss
+from ..network.precision import Precision
 from .config import Config
 from .feed import Numbered
 from .ranks import Ranks

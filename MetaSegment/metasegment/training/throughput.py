@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..network import build_network
-from ..precision import Precision
-from ..prompts import CHANNELS
+from ..network.channels import CHANNELS
+from ..network.precision import Precision
+from ..network.unet import build_network
 from .config import Config
 from .ranks import Ranks
 from .step import Outcome, Trainee

@@ -11,9 +11,9 @@ from torch import nn
 
 from ..episodes.held_out import HeldOutTask, held_out_tasks
 from ..episodes.slices import STRUCTURE
-from ..precision import Precision
+from ..grid import to_voxels, working_grid
+from ..network.precision import Precision
 from ..prompts import annotated_extent, make_channels, make_prompt, structure_box
-from ..roi import to_voxels, working_grid
 
 #: Cells of the working grid: coarser than in use, for a quick look at every checkpoint.
 CELLS = 48**3

@@ -2,6 +2,6 @@
 in another without prompts. Knows images and masks on grids; nothing of files, annotation or the network.
 """
 
-from .lesson import Clue, Lesson, Sighting, from_numbers, learn_lesson, look_for, to_numbers
+from .subject import Detection, LocationHint, TaughtSubject, from_numbers, learn_subject, look_for, to_numbers
 
-__all__ = ["Clue", "Lesson", "Sighting", "from_numbers", "learn_lesson", "look_for", "to_numbers"]
+__all__ = ["Detection", "LocationHint", "TaughtSubject", "from_numbers", "learn_subject", "look_for", "to_numbers"]

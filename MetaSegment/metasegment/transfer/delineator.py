@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..roi import Box, Grid, Triple, ends, resample
-from ..watch import Watch
+from ..grid import Box, Grid, Triple, ends, resample
+from ..progress import Progress
 from .context import Context, standardised
 from .locator import drawn
 from .perceptron import Perceptron, learn
@@ -27,7 +27,7 @@ REACHES = (1, 2, 4, 8)
 FEATURES = 27 * len(REACHES) + 9
 HIDDEN = 48
 VIEWS, CELLS_PER_VIEW = 24, 3000
-#: By how much of its size a structure's place is mistaken in a lesson.
+#: By how much of its size a structure's place is mistaken in a subject.
 MISPLACED = 0.08
 LEAST_CELLS = 8
 #: It is looked for again from where it was found, until it moves by less than half a cell or so many times.
@@ -45,14 +45,14 @@ class Delineator:
     volume_mm3: float
 
     def probability(
-        self, image: Tensor, spacing: Sequence[float], centre_mm: Triple, watch: Watch
+        self, image: Tensor, spacing: Sequence[float], centre_mm: Triple, progress: Progress
     ) -> tuple[Grid, Tensor]:
         """Looks for the structure in an image (k, j, i) around a place, in mm from the corner of the volume.
 
         Returns a grid around where it was found, and (k, j, i) on it.
         """
         for _ in range(ROUNDS):
-            watch.check()
+            progress.check()
             grid, cell_mm = around(centre_mm, self.size_mm, ROOM, CELLS, spacing)
             seen = standardised(resample(image, grid))
             middle = torch.tensor(seen.shape) / 2
@@ -72,7 +72,7 @@ class Delineator:
 
 
 def learn_to_delineate(
-    image: Tensor, mask: Tensor, spacing: Sequence[float], generator: Generator, watch: Watch
+    image: Tensor, mask: Tensor, spacing: Sequence[float], generator: Generator, progress: Progress
 ) -> Delineator:
     """Learns from an image and the mask of the structure, both (k, j, i), with voxels of `spacing` mm."""
     low, high = _extent(mask > 0.5)
@@ -83,13 +83,13 @@ def learn_to_delineate(
     seen, covered = standardised(resample(image, grid)), resample(mask, grid)
     features, targets = [], []
     for _ in range(VIEWS):
-        watch.check()
+        progress.check()
         view, shares = random_view(seen, covered[None], generator)
         if bool((shares > 0.5).any()):
             rows, target = _lesson(view, shares[0], size, generator)
             features.append(rows)
             targets.append(target)
-    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch)
+    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, progress)
     return Delineator(perceptron, size_mm, float(mask.sum()) * math.prod(spacing))
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..roi import Box, Grid, resample
-from ..watch import Watch
+from ..grid import Box, Grid, resample
+from ..progress import Progress
 from .context import Context, blurred, standardised
 from .perceptron import Perceptron, learn
 from .views import COVERED, random_view
@@ -38,19 +38,19 @@ class Locator:
     perceptron: Perceptron
     cell_mm: float
 
-    def probabilities(self, image: Tensor, spacing: Sequence[float], watch: Watch) -> tuple[Grid, Tensor]:
+    def probabilities(self, image: Tensor, spacing: Sequence[float], progress: Progress) -> tuple[Grid, Tensor]:
         """For an image (k, j, i) with voxels of `spacing` mm: a grid of all of it, and (structures, k, j, i) on it."""
         grid = whole(image.shape, spacing, self.cell_mm)
         seen = standardised(resample(image, grid))
         surroundings, found = Context(seen, REACHES), []
         for cells in torch.arange(seen.numel()).split(PIECE):
-            watch.check()
+            progress.check()
             found.append(self.perceptron.probabilities(_features(surroundings, seen.shape, cells)))
         return grid, torch.cat(found).T.reshape(-1, *seen.shape)
 
 
 def learn_to_locate(
-    image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float], generator: Generator, watch: Watch
+    image: Tensor, masks: Sequence[Tensor], spacing: Sequence[float], generator: Generator, progress: Progress
 ) -> Locator:
     """Learns from an image and the masks of its structures, all (k, j, i), with voxels of `spacing` mm."""
     volume_mm = math.prod(n * s for n, s in zip(image.shape, spacing, strict=True))
@@ -60,12 +60,12 @@ def learn_to_locate(
     covered = torch.stack([resample(mask, grid) for mask in masks])
     features, targets = [], []
     for _ in range(VIEWS):
-        watch.check()
+        progress.check()
         view, shares = random_view(seen, covered, generator)
         cells = _chosen(shares, generator)
         features.append(_features(Context(view, REACHES), view.shape, cells))
         targets.append(shares.flatten(1)[:, cells].T)
-    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, watch)
+    perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, progress)
     return Locator(perceptron, cell_mm)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from ..watch import Watch
+from ..progress import Progress
 
 STEPS, BATCH = 300, 2048
 LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 1e-2, 0.2
@@ -41,7 +41,7 @@ class Perceptron:
         return torch.sigmoid(_logits(self.numbers, standardised))
 
 
-def learn(features: Tensor, targets: Tensor, hidden: int, generator: Generator, watch: Watch) -> Perceptron:
+def learn(features: Tensor, targets: Tensor, hidden: int, generator: Generator, progress: Progress) -> Perceptron:
     """Learns targets (n, structures), 0…1, from features (n, f) by AdamW on cross-entropy."""
     mean, deviation = features.mean(0), features.std(0).clamp(min=LEAST_DEVIATION)
     features = (features - mean) / deviation
@@ -54,7 +54,7 @@ def learn(features: Tensor, targets: Tensor, hidden: int, generator: Generator, 
         weights[f"bias{layer}"] = torch.zeros(shape[0], requires_grad=True)
     optimiser = torch.optim.AdamW(weights.values(), weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
-        watch.check()
+        progress.check()
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * (0.5 + 0.5 * math.cos(math.pi * step / STEPS)) + 1e-5
         chosen = torch.randint(0, len(features), (BATCH,), generator=generator)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice
-from ..seg_nrrd import Color
+from ..io.arrays import decode, encode
+from ..io.records import from_json, require, to_json
+from ..structure import Color
 from ..volume import Geometry
-from .arrays import decode, encode
 from .messages import JobRequest
-from .records import from_json, require, to_json
 from .volumes import check_geometry
 
 # Names in a job's message.
@@ -76,7 +76,7 @@ class PackedAnnotation:
 
 
 def pack(annotation: Annotation) -> PackedAnnotation:
-    """Takes the labels off the slices; raises WireError for names that are too long and colours that are none."""
+    """Takes the labels off the slices; raises FormatError for names that are too long and colours that are none."""
     labels = annotation.labels
     oblique = [
         ObliqueOutline(len(o.flat), None if o.affine is None else tuple(np.ravel(o.affine).tolist()))
@@ -94,7 +94,7 @@ def pack(annotation: Annotation) -> PackedAnnotation:
 def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
     """The annotation, on the grid `geometry` of the volume it was made for.
 
-    Raises WireError where it is on another grid, slices are outside, twice or contradict each other, or `structures`
+    Raises FormatError where it is on another grid, slices are outside, twice or contradict each other, or `structures`
     are not those that are drawn.
     """
     outline, shape = packed.outline, geometry.shape
@@ -124,7 +124,7 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
 
 
 def encode_job(request: JobRequest, packed: PackedAnnotation | None) -> list[bytes | memoryview]:
-    """The body of a job, in pieces; raises WireError for an affine that is not finite."""
+    """The body of a job, in pieces; raises FormatError for an affine that is not finite."""
     if packed is None:
         return encode({}, {_REQUEST: to_json(request)})
     arrays = {_VALUES: packed.values, _FLAT: packed.flat}
@@ -134,7 +134,7 @@ def encode_job(request: JobRequest, packed: PackedAnnotation | None) -> list[byt
 def decode_job(message: bytes | bytearray | memoryview) -> tuple[JobRequest, PackedAnnotation | None]:
     """What is asked, and of what; `unpack` checks the annotation once its volume is at hand.
 
-    Only a task can be applied where nothing is annotated. Raises WireError for whatever is not a job.
+    Only a task can be applied where nothing is annotated. Raises FormatError for whatever is not a job.
     """
     arrays, texts = decode(message)
     require(_REQUEST in texts, f"a job must have the text {_REQUEST}")

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..io.records import require
 from ..segmentation import AUTO, Budget
 from ..volume import Geometry
-from .records import require
 
 #: Raised by one whenever an older end would misunderstand a newer one.
 PROTOCOL = 1

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..lattice import bounding_box
+from ..io.arrays import decode, encode
+from ..io.records import from_json, require, to_json
+from ..regrid import bounding_box
 from ..segmentation import Map, NextSlice, Region, Segmentation, StructureResult
-from .arrays import decode, encode
-from .records import from_json, require, to_json
 
 # Names in a message.
 _TEXT, _LABELS, _UNCERTAINTY = "result", "labels", "uncertainty"
@@ -26,7 +26,7 @@ class _Crop:
     box: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
     def region(self, shape: tuple[int, ...]) -> Region:
-        """The box in an array of `shape`; raises WireError where it is not inside."""
+        """The box in an array of `shape`; raises FormatError where it is not inside."""
         inside = all(0 <= start <= stop <= n for (start, stop), n in zip(self.box, shape, strict=True))
         require(inside, "the result's box is not inside the volume")
         k, j, i = (slice(start, stop) for start, stop in self.box)
@@ -80,7 +80,7 @@ def encode_result(result: Segmentation) -> list[bytes | memoryview]:
 
 
 def decode_result(message: bytes | bytearray | memoryview, shape: tuple[int, int, int]) -> Segmentation:
-    """The answer for a volume of `shape` (k, j, i); raises WireError for whatever is none."""
+    """The answer for a volume of `shape` (k, j, i); raises FormatError for whatever is none."""
     arrays, text = _opened(message)
     summary = from_json(_Summary, text)
     region = summary.crop.region(shape)
@@ -106,7 +106,7 @@ def encode_preview(labels: np.ndarray) -> list[bytes | memoryview]:
 
 
 def decode_preview(message: bytes | bytearray | memoryview, shape: tuple[int, int, int]) -> np.ndarray:
-    """The first answer for a volume of `shape`: labels uint8 (k, j, i). Raises WireError for whatever is none."""
+    """The first answer for a volume of `shape`: labels uint8 (k, j, i). Raises FormatError for whatever is none."""
     arrays, text = _opened(message)
     region = from_json(_Crop, text).region(shape)
     return _pasted(_array(arrays, _LABELS, np.uint8, region), region, shape)
@@ -118,7 +118,7 @@ def encode_suggestion(suggestion: NextSlice | None) -> list[bytes | memoryview]:
 
 
 def decode_suggestion(message: bytes | bytearray | memoryview) -> NextSlice | None:
-    """The next slice worth annotating; raises WireError for whatever is none."""
+    """The next slice worth annotating; raises FormatError for whatever is none."""
     _, text = _opened(message)
     return _with_nan(from_json(_Suggestion, text).next_slice)
 

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ..io.arrays import DTYPES, canonical, dtype_name, raw
+from ..io.records import FormatError, require, to_json
 from ..volume import Geometry, Volume
-from .arrays import DTYPES, canonical, dtype_name, raw
 from .messages import Manifest
-from .records import WireError, require, to_json
 
 #: What voxels may be, by the name on the wire: numbers.
 VOXELS = [name for name in DTYPES if name != "BOOL"]
@@ -32,7 +32,7 @@ _SMALLEST_SPACING = 1e-6
 
 
 def manifest_of(volume: Volume, chunk_bytes: int = CHUNK_BYTES) -> Manifest:
-    """Describes a volume by the hashes of its chunks; takes a second per 2 GB. Raises WireError for voxels of no type
+    """Describes a volume by the hashes of its chunks; takes a second per 2 GB. Raises FormatError for voxels of no type
     of the wire.
     """
     chunks = _chunks(volume, chunk_bytes)
@@ -54,7 +54,7 @@ def chunks_of(volume: Volume, manifest: Manifest) -> list[memoryview]:
 def check_manifest(manifest: Manifest, most_bytes: int) -> int:
     """Checks that what a manifest says fits together, before anything is allocated; returns the bytes of the voxels.
 
-    Raises WireError for what is no grid of at least 2 x 2 x 2 voxels, for another number of chunks than its size asks
+    Raises FormatError for what is no grid of at least 2 x 2 x 2 voxels, for another number of chunks than its size asks
     for, and for more than `most_bytes`.
     """
     require(manifest.dtype in VOXELS, f"a volume's dtype must be one of {', '.join(VOXELS)}")
@@ -69,7 +69,7 @@ def check_manifest(manifest: Manifest, most_bytes: int) -> int:
 
 
 def check_geometry(geometry: Geometry) -> None:
-    """Raises WireError unless this is a grid that an image can have: thick, finite and at right angles."""
+    """Raises FormatError unless this is a grid that an image can have: thick, finite and at right angles."""
     inside = all(_SMALLEST_SIZE <= n <= _LARGEST_SIZE for n in geometry.size)
     require(inside, f"the volume must have {_SMALLEST_SIZE} to {_LARGEST_SIZE:,} voxels along every axis")
     smallest, largest = _SMALLEST_SPACING, _LARGEST_LENGTH
@@ -84,14 +84,14 @@ def check_geometry(geometry: Geometry) -> None:
 
 
 def chunk_span(manifest: Manifest, number: int) -> slice:
-    """Where in the volume's bytes a chunk of a checked manifest lies; raises WireError for a chunk that it lacks."""
+    """Where in the volume's bytes a chunk of a checked manifest lies; raises FormatError for a chunk that it lacks."""
     require(0 <= number < len(manifest.chunks), f"the volume has chunks 0 to {len(manifest.chunks) - 1}, and no other")
     start = number * manifest.chunk_bytes
     return slice(start, min(start + manifest.chunk_bytes, _bytes_of(manifest)))
 
 
 def check_chunk(manifest: Manifest, number: int, octets: bytes | bytearray | memoryview) -> None:
-    """Raises WireError unless these are the bytes of that chunk."""
+    """Raises FormatError unless these are the bytes of that chunk."""
     span = chunk_span(manifest, number)
     length = span.stop - span.start
     require(len(octets) == length, f"chunk {number} must have {length:,} bytes, and {len(octets):,} came")
@@ -101,7 +101,7 @@ def check_chunk(manifest: Manifest, number: int, octets: bytes | bytearray | mem
 def volume_from(manifest: Manifest, octets: bytes | bytearray | memoryview) -> Volume:
     """The volume whose chunks, put together, are these bytes; its array is a view of them."""
     if len(octets) != _bytes_of(manifest):
-        raise WireError("the volume's bytes are not complete")
+        raise FormatError("the volume's bytes are not complete")
     array = np.frombuffer(octets, DTYPES[manifest.dtype]).reshape(manifest.geometry.shape)
     return Volume(array, manifest.geometry)
 

@@ -6,8 +6,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from ...network import RELEASED
-from ..study import Method
+from ...network.unet import RELEASED
+from ..method import Method
 from .metasegment import learners
 
 

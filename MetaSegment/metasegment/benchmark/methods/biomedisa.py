@@ -10,9 +10,9 @@ import io
 
 import numpy as np
 
+from ..method import STRUCTURE, Prediction, Study
 from ..packages import absent, versions
 from ..region import starting_region
-from ..study import STRUCTURE, Prediction, Study
 
 #: Random walks from each annotated voxel. Biomedisa's default is 10, which takes minutes on two cores for a
 #: large ROI; on three small validation structures the Dice of 1 walk was 0.002 lower to 0.021 higher.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..method import STRUCTURE, Prediction, Study
 from ..packages import absent, versions
 from ..region import effect_region
 from ..slicer_filters import interpolated_contours
-from ..study import STRUCTURE, Prediction, Study
 
 
 class FillBetweenSlices:

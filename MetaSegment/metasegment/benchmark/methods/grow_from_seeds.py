@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...segmentation import Region
+from ..method import STRUCTURE, Prediction, Study
 from ..packages import absent, versions
 from ..region import closed_seeds, effect_region, starting_region
 from ..slicer_filters import grow_cut
-from ..study import STRUCTURE, Prediction, Study
 
 
 def seeds_of_effect(study: Study) -> tuple[Region, np.ndarray]:

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from ... import __version__
-from ...annotation import completed
-from ...engine import Engine, choose_device
-from ...learnt import learnt_path, load_learnt
-from ...network import load_network
+from ...annotation import complete
+from ...network.engine import Engine, choose_device
+from ...network.meta_parameters import learnt_path, load_learnt
+from ...network.unet import load_network
 from ...segmentation import AUTO, Budget, Map
 from ...segmenter import Segmenter
 from ...segmenter.gate import ADAPTING
 from ...strategies import all_meta_strategies, all_strategies
 from ...task import Task
-from ..study import STRUCTURE, WELCOME, Prediction, Source, Study, fingerprint
+from ..method import STRUCTURE, WELCOME, Prediction, Source, Study, fingerprint
 
 NAME = "metasegment"
 
@@ -110,7 +110,7 @@ class Learner:
     def _taught(self, source: Source) -> Task:
         """As a user does: segments the source from its slices, accepts that as it is, and teaches it."""
         found = self._segmenter.segment(source.volume, source.annotation)
-        return self._segmenter.teach(source.volume, completed(source.annotation, found.labels))
+        return self._segmenter.teach(source.volume, complete(source.annotation, found.labels))
 
     @cached_property
     def _tasks(self) -> dict[str, Task]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...engine import choose_device
+from ...network.engine import choose_device
+from ..method import STRUCTURE, Prediction, Study
 from ..packages import versions
-from ..study import STRUCTURE, Prediction, Study
 
 #: Environment variable with the model's folder, the one that holds plans.json.
 WEIGHTS = "NNINTERACTIVE_WEIGHTS"

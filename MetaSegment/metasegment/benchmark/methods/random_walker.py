@@ -8,11 +8,11 @@ import warnings
 import numpy as np
 import torch
 
+from ...grid import Box, Grid, working_grid
 from ...prompts import Scene, known_fractions
-from ...roi import Box, Grid, working_grid
+from ..method import STRUCTURE, Prediction, Study
 from ..packages import absent, versions
 from ..region import closed_seeds, in_volume, scene_in, starting_region
-from ..study import STRUCTURE, Prediction, Study
 
 #: Largest grid; coarser than the voxels where the ROI has more. About ten seconds on one core.
 MOST_CELLS = 700_000

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...volume import Geometry, Volume, image_from_volume
+from ...io.volume_file import image_from_volume
+from ...volume import Geometry, Volume
+from ..method import NEEDED, Prediction, Study, fingerprint
 from ..packages import versions
 from ..slice_correction import corrected
-from ..study import NEEDED, Prediction, Study, fingerprint
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -13,17 +13,18 @@ import torch
 from torch import Generator, Tensor
 
 from ... import __version__
-from ...engine import Engine, choose_device
-from ...losses import segmentation_loss
-from ...network import build_network
-from ...precision import fastest_precision
-from ...prompts import CHANNELS, Scene, known_fractions
-from ...roi import Grid, working_grid
+from ...grid import Grid, working_grid
+from ...network.channels import CHANNELS
+from ...network.engine import Engine, choose_device
+from ...network.losses import segmentation_loss
+from ...network.precision import fastest_precision
+from ...network.unet import build_network
+from ...prompts import Scene, known_fractions
 from ...segmenter.answer import COARSE_CELLS
 from ...segmenter.case import shifted
-from ...strategies.base import Heartbeat
+from ...strategies.base import TimeLeft
+from ..method import STRUCTURE, Prediction, Study
 from ..region import in_volume, scene_in, starting_box, starting_region
-from ..study import STRUCTURE, Prediction, Study
 
 #: Seconds of training where the study does not say what MetaSegment took.
 DEFAULT_SECONDS = 10.0
@@ -65,8 +66,8 @@ class ScratchUNet:
         return Prediction(probability > 0.5, probability=probability)
 
 
-def trained(scene: Scene, grid: Grid, heartbeat: Heartbeat) -> Tensor:
-    """Logits (k, j, i) on the grid of a network trained there, at least one step, as long as the heartbeat says so."""
+def trained(scene: Scene, grid: Grid, time_left: TimeLeft) -> Tensor:
+    """Logits (k, j, i) on the grid of a network trained there, at least one step, as long as the time_left says so."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network = build_network()
@@ -84,20 +85,20 @@ def trained(scene: Scene, grid: Grid, heartbeat: Heartbeat) -> Tensor:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if not heartbeat():
+        if not time_left():
             return engine.logits(channels)
 
 
-def lasting(seconds: float) -> Heartbeat:
+def lasting(seconds: float) -> TimeLeft:
     """Says between steps whether one more, and the answer, fit into so many seconds from now."""
     ticks = [time.monotonic()]
 
-    def heartbeat() -> bool:
+    def time_left() -> bool:
         ticks.append(time.monotonic())
         longest = max(after - before for before, after in pairwise(ticks))
         return ticks[-1] + longest <= ticks[0] + seconds
 
-    return heartbeat
+    return time_left
 
 
 def image_alone(image: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The learner of this computer or of a server: chosen, installed, asked in a thread."""

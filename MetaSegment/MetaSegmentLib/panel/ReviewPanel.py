@@ -1,0 +1,71 @@
+"""Section 4 of the panel: what was found, how it is drawn, where to draw next, and whether it is accepted."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from metasegment.segmentation import Segmentation
+
+from ..work.Plausibility import familiarityInWords, warningsOf
+from ..work.Status import Activity
+from ..work.Workflow import Workflow
+from .ResultTable import ResultTable
+
+
+class ReviewPanel:
+    """The result, its look, and what becomes of it. Example::
+
+    panel = ReviewPanel(ui, workflow)
+    panel.update()                       # whenever the workflow changed
+    """
+
+    def __init__(self, ui: SimpleNamespace, workflow: Workflow) -> None:
+        self._ui = ui
+        self._workflow = workflow
+        self._table = ResultTable(ui.resultTable)
+        self._shown: Segmentation | None = None
+        self._show(None)
+        ui.nextSliceButton.connect("clicked()", workflow.nextSlice)
+        ui.acceptButton.connect("clicked()", self.accept)
+        ui.discardButton.connect("clicked()", workflow.discard)
+        ui.surfacesBox.connect("clicked(bool)", self._onSurfaces)
+
+    def update(self) -> None:
+        """Show what is true now."""
+        ui, workflow = self._ui, self._workflow
+        for button in (ui.acceptButton, ui.discardButton):
+            button.enabled = workflow.isPreviewing
+        isPossible = workflow.suggestion or (workflow.session and workflow.session.slices.entries())
+        ui.nextSliceButton.enabled = bool(isPossible) and workflow.activity in (Activity.IDLE, Activity.SUGGESTING)
+        if workflow.answer is not self._shown:
+            self._show(workflow.answer)
+
+    def accept(self) -> None:
+        """Write the preview into the segments, undoable in the segment editor."""
+        editor = self._ui.segmentEditor
+        self._workflow.accept(editor.mrmlSegmentEditorNode(), editor.saveStateForUndo)
+
+    def _show(self, answer: Segmentation | None) -> None:
+        self._shown = answer
+        warnings = warningsOf(answer) if answer else {}
+        names = {structure.label: structure.name for structure in answer.structures} if answer else {}
+        self._table.show(answer, self._workflow.colors, warnings)
+        lines = [
+            _("{structure}: {warning}").format(structure=names[label], warning=text) for label, text in warnings.items()
+        ]
+        notes = [note[:1].upper() + note[1:] for note in answer.notes] if answer else []
+        familiarity = answer.familiarity if answer else None
+        self._showLine(self._ui.familiarityLabel, "" if familiarity is None else familiarityInWords(familiarity))
+        self._showLine(self._ui.warningLabel, "\n".join([*lines, *notes]))
+
+    def _showLine(self, label: qt.QLabel, text: str) -> None:
+        label.text = text
+        label.visible = bool(text)
+
+    def _onSurfaces(self, checked: bool) -> None:
+        if checked and self._workflow.answer and slicer.app.layoutManager():
+            slicer.app.layoutManager().resetThreeDViews()

@@ -1,0 +1,239 @@
+"""The panel: makes its parts, ties them together, and follows the scene. What the buttons do is in Workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import qt
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from ..learner.Background import Background
+from ..learner.Installer import Installer
+from ..learner.LearnerConnection import LearnerConnection
+from ..learner.UserSettings import UserSettings
+from ..scene.Parameters import Parameters, connectWidgets
+from ..scene.SceneNodes import sliceViewsOf
+from ..scene.SegmentationOf import belongsTo, segmentationOf
+from ..scene.VolumeGrid import Plane
+from ..work.Preparation import Preparation
+from ..work.TaskKeeping import TaskKeeping
+from ..work.Workflow import Workflow
+from .Consent import Consent
+from .ExportPanel import ExportPanel
+from .LearnerPanel import LearnerPanel
+from .ReviewPanel import ReviewPanel
+from .SegmentPanel import SegmentPanel
+from .Shortcuts import Shortcuts
+from .SlicesPanel import SlicesPanel
+from .SliceViewObserver import SliceViewObserver
+from .TaskPanel import TaskPanel
+from .VolumePanel import VolumePanel
+
+_EDITOR_TAG = "MetaSegment.SegmentEditor"
+#: The effects that draw and correct; the Segment Editor module has the others.
+_EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Threshold", "Scissors", "Islands", "Smoothing")
+
+
+class Part(Protocol):
+    """What goes with the workflow: the sections of the panel, and what happens behind them."""
+
+    def update(self) -> None:
+        """The workflow has changed."""
+
+
+class Widget(VTKObservationMixin):
+    """The parts of the panel and the scene that they show. Example::
+
+    widget = Widget(ui, makeParameters=lambda: Parameters(logic.getParameterNode()))
+    widget.enter(); widget.exit()
+    widget.close()                       # before the panel goes away
+    """
+
+    def __init__(self, ui: SimpleNamespace, makeParameters: Callable[[], Parameters]) -> None:
+        super().__init__()
+        self.ui = ui
+        self._makeParameters = makeParameters
+        self._parameters: Any = None  # Parameters, with what the decorator adds to it
+        self._guiTag: object = None
+        self._volume: slicer.vtkMRMLScalarVolumeNode | None = None
+        self.settings = UserSettings()
+        self._background = Background()
+        self.connection = LearnerConnection(self.settings.choice, background=self._background)
+        consent = Consent(self.settings)
+        self.workflow = Workflow(
+            self.connection,
+            mayUpload=consent.ask,
+            onChanged=self._update,
+            onJumped=self._onJumped,
+            later=lambda do: qt.QTimer.singleShot(0, do),
+        )
+        self.tasks = TaskKeeping(
+            self.workflow, self.connection, mayUpload=consent.ask, mayReplace=slicer.util.confirmOkCancelDisplay
+        )
+        self._watch = SliceViewObserver(slicer.mrmlScene, self._onViewsChanged)
+        self.slices = SlicesPanel(ui, self.workflow, self._watch)
+        self.look = ReviewPanel(ui, self.workflow)
+        self.learner = LearnerPanel(ui, self.settings, self.connection, Installer(self._background))
+        self._parts: list[Part] = [
+            VolumePanel(ui, self.workflow),
+            self.slices,
+            SegmentPanel(ui, self.workflow),
+            self.look,
+            TaskPanel(ui, self.workflow, self.tasks),
+            ExportPanel(ui, self.workflow, self._background),
+            Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
+        ]
+        ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
+        self._shortcuts = Shortcuts(
+            {
+                "Ctrl+Return": ui.segmentButton,
+                "Ctrl+.": ui.cancelButton,
+                "Ctrl+Shift+N": ui.nextSliceButton,
+                "Ctrl+Shift+Return": ui.acceptButton,
+                "Ctrl+Shift+Backspace": ui.discardButton,
+            }
+        )
+        self._followScene()
+        self._begin()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        if self._parameters is None:
+            self._begin()
+        self._chooseFirstVolume()
+        self._onParameters()  # what was wrong with the volume may have been put right in another module
+        self._watch.refresh()
+        self._onViewsChanged()
+        self.learner.update()
+        self.ui.segmentEditor.setupViewObservations()
+        self.ui.segmentEditor.installKeyboardShortcuts()
+        self._shortcuts.install()
+
+    def exit(self) -> None:
+        """Another module is shown: keys and mouse are its own; the learner goes on."""
+        self._shortcuts.uninstall()
+        self.ui.segmentEditor.setActiveEffectByName("")
+        self.ui.segmentEditor.uninstallKeyboardShortcuts()
+        self.ui.segmentEditor.removeViewObservations()
+
+    def close(self) -> None:
+        """The panel goes away: nothing of it may run or listen any more."""
+        self.exit()
+        self._watch.release()
+        self._end()
+        self.removeObservers()
+        self.connection.close()
+        self._background.stop()
+
+    # the scene
+
+    def _followScene(self) -> None:
+        scene = slicer.mrmlScene
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self._onSceneGoes)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self._onSceneReplaced)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self._onBatchEnded)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
+
+    def _onSceneGoes(self, caller: object, event: str) -> None:
+        """An import counts too: it empties the node selectors (qMRMLSceneModel::updateScene), and would the parameters
+        with them; and what they refer to is not there yet.
+        """
+        self._end()
+
+    def _onSceneReplaced(self, caller: object, event: str) -> None:
+        self._end()
+        self._begin()
+
+    def _onBatchEnded(self, caller: object, event: str) -> None:
+        """The segment editor now takes what its own, hidden selectors show, and has missed what it was told meanwhile
+        (qMRMLSegmentEditorWidget::onMRMLSceneEndBatchProcessEvent): tell it again.
+        """
+        self._onParameters()
+
+    def _onEditorModified(self, caller: object, event: str) -> None:
+        self.slices.updateRole()
+
+    def _onNodeRemoved(self, caller: object, event: str) -> None:
+        session = self.workflow.session
+        if session and not (session.volumeNode.GetScene() and session.segmentationNode.GetScene()):
+            self._onParameters()
+
+    def _begin(self) -> None:
+        """Take up the parameters that the scene holds now."""
+        scene = slicer.mrmlScene
+        editorNode = scene.GetSingletonNode(_EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+        if editorNode is None:
+            editorNode = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            editorNode.UnRegister(None)
+            editorNode.SetSingletonTag(_EDITOR_TAG)
+            editorNode = scene.AddNode(editorNode)
+        self.ui.segmentEditor.setMRMLSegmentEditorNode(editorNode)
+        if not self.hasObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified):
+            self.addObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified)
+        self._parameters = self._makeParameters()
+        self._guiTag = connectWidgets(self._parameters, self.ui)
+        self.addObserver(self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+        self._watch.refresh()
+        self._onParameters()
+
+    def _end(self) -> None:
+        """Let go of the scene's nodes."""
+        if self._parameters is None:
+            return
+        parameters, self._parameters = self._parameters, None
+        self.removeObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+        parameters.disconnectGui(self._guiTag)
+        self.tasks.setParameters(None)
+        self.workflow.setParameters(None)
+        self.ui.segmentEditor.setSegmentationNode(None)
+        self.ui.segmentEditor.setSourceVolumeNode(None)
+
+    def _chooseFirstVolume(self) -> None:
+        if self._parameters and self._parameters.volume is None:
+            self._parameters.volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+
+    def _onParameters(self, caller: object = None, event: str = "") -> None:
+        parameters = self._parameters
+        if parameters is None:
+            return
+        isOther = parameters.volume is not self._volume
+        self._volume = parameters.volume
+        if self._volume and self._wantsSegmentation(parameters.segmentation, isOther):
+            parameters.segmentation = segmentationOf(self._volume)  # comes back here
+            return
+        before = self.workflow.session
+        self.ui.segmentEditor.setSegmentationNode(parameters.segmentation)
+        self.ui.segmentEditor.setSourceVolumeNode(parameters.volume)
+        self.tasks.setParameters(parameters)
+        self.workflow.setParameters(parameters)
+        if self.workflow.session is not before:
+            self.slices.onSession()
+
+    def _wantsSegmentation(self, chosen: slicer.vtkMRMLSegmentationNode | None, isOtherVolume: bool) -> bool:
+        """Whether a segmentation has to be found: the user may choose any, but not by choosing a volume."""
+        return chosen is None or (isOtherVolume and not belongsTo(chosen, self._volume))
+
+    # changes
+
+    def _update(self) -> None:
+        for part in self._parts:
+            part.update()
+
+    def _onViewsChanged(self) -> None:
+        self.slices.onViewsChanged()
+
+    def _onJumped(self, plane: Plane) -> None:
+        """The user works in the view that shows what was jumped to."""
+        session = self.workflow.session
+        if session is None:
+            return
+        for view in sliceViewsOf(slicer.mrmlScene):
+            if session.views.shownPlanes(view)[:1] == [plane]:
+                self._watch.setView(view)
+                return

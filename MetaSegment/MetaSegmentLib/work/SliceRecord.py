@@ -1,0 +1,101 @@
+"""What is remembered of a plane on which the user drew, and its text form in the scene."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import slicer
+
+from ..scene.SegmentPlanes import EMPTY
+from ..scene.VolumeGrid import Plane
+from .SliceEntry import SliceState
+
+_ATTRIBUTE = "MetaSegment.AnnotatedSlices"
+#: How many looks of a plane are remembered: more than undo has steps (Segment Editor: 10).
+_LOOKS = 20
+
+
+@dataclass(frozen=True)
+class SliceRecord:
+    """What the user last said of a plane, and fingerprints by which undo and redo are recognised.
+
+    `before` is how the plane looked before its first stroke (None: listed by hand, nothing to go back to), `after` how
+    it looked while it was listed, the latest last. A plane that looks as before is taken off the list but remembered.
+    Undo may clear all segments on its way to an earlier look (vtkSegmentation::DeepCopy). Example::
+
+        record = SliceRecord(SliceState.DONE, before=EMPTY, after=(fingerprint,))
+        record = record.seen(EMPTY)              # undo: record.stateOf(EMPTY) is None
+        record = record.seen(fingerprint)        # redo: record.stateOf(fingerprint) is SliceState.DONE
+    """
+
+    state: SliceState
+    before: int | None
+    after: tuple[int, ...]
+    isListed: bool = True
+
+    def seen(self, fingerprint: int) -> SliceRecord:
+        """The record once the plane looks like that."""
+        if self.state in (SliceState.IGNORED, SliceState.ABSENT):
+            return self
+        if self.isListed:
+            isUndone = fingerprint == (EMPTY if self.before is None else self.before)
+            return replace(self, isListed=False) if isUndone else self._looking(fingerprint)
+        return replace(self._looking(fingerprint), isListed=True) if fingerprint in self.after else self
+
+    def _looking(self, fingerprint: int) -> SliceRecord:
+        earlier = tuple(look for look in self.after if look != fingerprint)
+        return replace(self, after=(*earlier, fingerprint)[-_LOOKS:])
+
+    def stateOf(self, fingerprint: int) -> SliceState | None:
+        """The state of the plane as it looks now; None where it is not listed."""
+        if self.state is SliceState.IGNORED:
+            return self.state
+        if self.state is SliceState.ABSENT:
+            return self.state if fingerprint == EMPTY else SliceState.PARTLY
+        if not self.isListed:
+            return None
+        # What was there when the user came has been erased on purpose.
+        isErased = fingerprint == EMPTY and self.state is SliceState.DONE
+        return SliceState.ABSENT if isErased else self.state
+
+
+Records = dict[Plane, SliceRecord]
+
+
+def load(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str) -> Records:
+    """The records stored in the node for the volume grid `key`; none where the text is not ours."""
+    try:
+        rows = _stored(segmentationNode).get(key, [])
+        return {
+            (int(row.pop("axis")), int(row.pop("index"))): SliceRecord(
+                **{**row, "state": SliceState(row["state"]), "after": tuple(row["after"])}
+            )
+            for row in rows
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        logging.warning("MetaSegment: the scene's list of annotated slices cannot be read; starting an empty one")
+        return {}
+
+
+def store(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str, records: Mapping[Plane, SliceRecord]) -> None:
+    """Write the records for the volume grid `key` into the node, beside those for other grids."""
+    grids = _stored(segmentationNode)
+    rows = [
+        {"axis": axis, "index": index, **asdict(record), "state": record.state.value}
+        for (axis, index), record in sorted(records.items())
+    ]
+    grids = {**grids, key: rows} if rows else {other: kept for other, kept in grids.items() if other != key}
+    segmentationNode.SetAttribute(_ATTRIBUTE, json.dumps(grids) if grids else None)
+
+
+def _stored(segmentationNode: slicer.vtkMRMLSegmentationNode) -> dict[str, list[dict[str, Any]]]:
+    text = segmentationNode.GetAttribute(_ATTRIBUTE)
+    try:
+        grids = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return grids if isinstance(grids, dict) else {}

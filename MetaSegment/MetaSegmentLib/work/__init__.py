@@ -1,0 +1,1 @@
+"""The workflow: from drawn slices to accepted segments. Knows no widgets."""

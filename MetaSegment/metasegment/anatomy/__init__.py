@@ -1,0 +1,1 @@
+"""What is known of anatomy: names and codes of structures. Imports no torch."""

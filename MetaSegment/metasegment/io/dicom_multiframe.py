@@ -1,0 +1,93 @@
+"""One DICOM file of many frames (enhanced CT, MR, PET) to one SimpleITK image: frames by position, not by order.
+
+ITK takes frames as they come and the first distance for all: it would not notice gaps, repetitions or time series.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from .dicom_libraries import dicom_libraries
+from .dicom_stack import Stack, refuse_uneven
+from .image_file import refuse_too_large
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+    from pydicom import Dataset
+
+_UNEVEN = 0.1  # what passed our own look at the stack shall pass highdicom's
+_DAMAGED = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError)
+
+
+def read_multiframe(path: str | Path) -> sitk.Image:
+    """Read the frames of a file as one volume, rescaled: 32-bit integers where all values are whole, else floats.
+
+    Raises InputError, one line, where the extra `dicom` is not installed, and for frames without position, in several
+    orientations, at uneven distances, or several at one position (a time series).
+    """
+    import SimpleITK as sitk
+
+    path = Path(path)
+    with dicom_libraries():
+        import highdicom as hd
+        from pydicom import dcmread
+
+        try:
+            header = dcmread(path, stop_before_pixels=True)
+            frames = int(header.NumberOfFrames)
+            refuse_too_large(path, sitk.sitkFloat64, frames * header.Rows * header.Columns)
+            stack = _stack(path, header, frames)
+        except _DAMAGED as error:
+            raise InputError(f"{path}: its frames have no position and orientation to stack them by") from error
+        refuse_uneven(path, stack)
+        try:
+            # Scanner's units as in series of single slices, without display settings.
+            volume = hd.imread(path).get_volume(
+                apply_real_world_transform=False,
+                apply_presentation_lut=False,
+                rtol=_UNEVEN,
+                perpendicular_tol=_UNEVEN,
+            )
+        except (RuntimeError, NotImplementedError, *_DAMAGED) as error:
+            raise InputError(
+                f"{path} cannot be read: damaged, or compressed in a way that pydicom needs pylibjpeg for"
+            ) from error
+    return _image(volume.array, volume.affine)
+
+
+def _stack(path: Path, header: Dataset, frames: int) -> Stack:
+    groups = [(frame, header.SharedFunctionalGroupsSequence[0]) for frame in header.PerFrameFunctionalGroupsSequence]
+    positions = np.array([_of(g, "PlanePositionSequence").ImagePositionPatient for g in groups], float)
+    orientations = np.array([_of(g, "PlaneOrientationSequence").ImageOrientationPatient for g in groups], float)
+    pixel = max(map(float, _of(groups[0], "PixelMeasuresSequence").PixelSpacing))
+    if len(groups) != frames:
+        raise InputError(f"{path} is damaged: it tells positions of {len(groups)} frames and has {frames}")
+    return Stack(tuple(f"frame {n + 1}" for n in range(frames)), positions, orientations, pixel)
+
+
+def _of(groups: tuple[Dataset, Dataset], keyword: str) -> Any:
+    """Item of a functional group: the frame's own, else the one that all share."""
+    own, shared = groups
+    return (own.get(keyword) or shared[keyword].value)[0]
+
+
+def _image(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """From an array (k, j, i) and what takes (k, j, i, 1) to LPS mm; k is made to run along the slices' normal."""
+    import SimpleITK as sitk
+
+    axes, origin = affine[:3, 2::-1], affine[:3, 3]
+    if np.linalg.det(axes) < 0:
+        array, origin = array[::-1], origin + axes[:, 2] * (len(array) - 1)
+        axes = axes * (1, 1, -1)
+    with np.errstate(invalid="ignore"):  # what is too large or not a number is no whole number either
+        whole = array.astype(np.int32)
+    image = sitk.GetImageFromArray(whole if np.array_equal(whole, array) else array.astype(np.float32))
+    spacing = np.linalg.norm(axes, axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(origin.tolist())
+    image.SetDirection((axes / spacing).ravel().tolist())
+    return image

@@ -1,0 +1,66 @@
+"""The DICOM series that a segmentation was drawn on: its headers in the order of the volume's slices.
+
+Does not decide what is a volume: `dicom_series` reads and refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..volume import Volume
+from .dicom_libraries import dicom_libraries
+from .dicom_series import series_files, tag_text
+from .volume_file import read_volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_FRAME_OF_REFERENCE = "0020|0052"
+_LONGEST, _NAMELESS = 64, "unnamed"
+_NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Headers without pixels, one a slice in the order of k or a single one of many frames, and the volume."""
+
+    headers: tuple[Dataset, ...]
+    volume: Volume
+
+    @property
+    def has_many_frames(self) -> bool:
+        return len(self.headers) < self.volume.geometry.size[2]
+
+
+def read_source(folder: str | Path) -> Source:
+    """Read the one image series in `folder`; raises InputError as `read_volume` does, and for headers without the
+    identifiers that a reference needs.
+    """
+    volume = read_volume(folder)
+    with dicom_libraries():
+        from pydicom import dcmread
+
+        headers = tuple(dcmread(file, stop_before_pixels=True) for file in series_files(folder))
+        for keyword in _NEEDED:
+            if any(not header.get(keyword) for header in headers):
+                raise InputError(f"{folder}: its slices lack {keyword}; a DICOM segmentation cannot refer to them")
+    return Source(headers, volume)
+
+
+def frame_of_reference_in(folder: str | Path) -> str | None:
+    """Identifier of the coordinate system of the series in `folder`; None where it has none."""
+    return tag_text(series_files(folder)[0], _FRAME_OF_REFERENCE) or None
+
+
+def long_string(text: str) -> str:
+    """A text as a DICOM value of type LO holds it: one line of 64 characters, no backslash (it would end the value)."""
+    return " ".join(text.replace("\\", "/").split())[:_LONGEST] or _NAMELESS
+
+
+def require_same_frame(mine: str | None, images: str | None) -> None:
+    """Raise InputError for an object drawn in another coordinate system than the image's; unknown ones pass."""
+    if mine and images and mine != images:
+        raise InputError("it was drawn on another image (the frames of reference differ); use that of this image")

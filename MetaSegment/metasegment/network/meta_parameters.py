@@ -1,0 +1,43 @@
+"""What strategies meta-learnt on top of a network: small files `<weights>-<strategy>.safetensors` beside its weights.
+
+They hold for exactly the weights they were trained with; files made for others are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from .unet import RELEASED
+from .weights_file import read_facts, read_tensors, write_tensors
+
+#: Says which code can read a file of meta-parameters.
+LEARNT_FORMAT = "metasegment-learnt-1"
+#: Meta-parameters by strategy, then by name.
+Learnt = Mapping[str, Mapping[str, Tensor]]
+
+
+def learnt_path(weights: Path, strategy: str) -> Path:
+    """Where the meta-parameters of a strategy lie, for the weights of a network."""
+    return weights.with_name(f"{weights.stem}-{strategy}.safetensors")
+
+
+def load_learnt(weights: Path = RELEASED) -> Learnt:
+    """What was learnt with these very weights, in single precision, by name; InputError where a file is damaged."""
+    network = read_facts(weights).get("sha256")
+    learnt = {}
+    for path in sorted(weights.parent.glob(f"{weights.stem}-*.safetensors")):
+        tensors, facts = read_tensors(path)
+        if (facts.get("format"), facts.get("network")) == (LEARNT_FORMAT, network):
+            learnt[facts["strategy"]] = {name: tensor.float() for name, tensor in tensors.items()}
+    return learnt
+
+
+def save_learnt(weights: Path, strategy: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> Path:
+    """Writes the meta-parameters of a strategy beside the weights they were trained with."""
+    path = learnt_path(weights, strategy)
+    network = read_facts(weights)["sha256"]
+    write_tensors(path, tensors, {"format": LEARNT_FORMAT, "strategy": strategy, "network": network, **facts})
+    return path

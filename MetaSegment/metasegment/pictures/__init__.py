@@ -1,0 +1,1 @@
+"""Pictures of volumes, label maps and surfaces, without Slicer."""
