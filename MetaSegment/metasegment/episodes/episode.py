@@ -11,7 +11,16 @@ from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
 from ..grid import Box, Grid, cell_count, grown, resample, working_grid
-from ..prompts import Scene, annotated_extent, box_limits, make_channels, make_prompt, prior_channels, structure_box
+from ..prompts import (
+    Scene,
+    annotated_extent,
+    annotated_planes,
+    box_limits,
+    make_channels,
+    make_prompt,
+    prior_channels,
+    structure_box,
+)
 from . import sources
 from .chance import choose, draws, happens, integer, uniform
 from .labelled import Bank
@@ -34,7 +43,8 @@ PAIRED = 0.5
 class Mixture:
     """Shares of the task sources; they need not sum to one.
 
-    `recall` is the chance, 0…1, that a task shows what another volume taught instead of slices.
+    `recall` is the chance, 0…1, that a task shows what another volume taught instead of slices. `least_edge` and
+    `largest_edge` bound the side, in cells, of a cube of as many cells as a grid.
     """
 
     labelled: float = 0.45
@@ -42,11 +52,14 @@ class Mixture:
     brain_maps: float = 0.12
     procedural: float = 0.18
     recall: float = 0.0
+    least_edge: float = 30.0
+    largest_edge: float = 58.0
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A task: `channels` (8, k, j, i), `target` (k, j, i) 0…1, `weight` (k, j, i), 0 on annotated cells.
+    """A task: `channels` (12, k, j, i), `target` (k, j, i) 0…1, `weight` (k, j, i), 0 on annotated cells, and how many
+    planes are annotated.
 
     For a tile of a larger ROI, `overview` holds the channels of the whole ROI and `window` the tile in its cells: the
     answer on the overview is the tile's previous answer. Where a structure is `recalled`, its channels hold what
@@ -60,6 +73,7 @@ class Episode:
     overview: Tensor | None = None
     window: Grid | None = None
     recalled: bool = False
+    planes: int = 0
 
 
 def make_episode(bank: Bank, mixture: Mixture, seed: int, index: int, device: str = "cpu") -> Episode:
@@ -106,7 +120,10 @@ def _attempt(bank: Bank, mixture: Mixture, generator: Generator) -> Episode | No
     if drawn is None:
         return None
     source, sample, scene = drawn.source, drawn.sample, drawn.scene
-    limit = round(uniform(generator, 28, 36) if as_tile else uniform(generator, 30, 58)) ** 3
+    limit = (
+        round(uniform(generator, 28, 36) if as_tile else uniform(generator, mixture.least_edge, mixture.largest_edge))
+        ** 3
+    )
     grid = working_grid(drawn.box, scene.spacing, limit)
     prompt = make_prompt(scene, STRUCTURE, grid)
     channels = make_channels(scene, STRUCTURE, prompt, grid)
@@ -184,4 +201,4 @@ def scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) ->
     around = avg_pool3d(target[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
     border = (around > 0.01) & (around < 0.99)
     weight = (1 + (BORDER_WEIGHT - 1) * border) * ~known
-    return Episode(channels, target, weight, source)
+    return Episode(channels, target, weight, source, planes=sum(map(len, annotated_planes(known))))

@@ -72,9 +72,10 @@ def _own_layout(root: Path) -> Iterator[Case]:
             image = path.with_name("image.nii.gz")
             yield Case(description.parent.name, path.parent.name, image, path, licence)
     for description in sorted((root / "labelmaps").glob("*/dataset.json")):
-        licence = str(_described(description).get("licence", ""))
+        described = _described(description)
+        licence, withheld = str(described.get("licence", "")), tuple(described.get("withheld", ()))
         for path in sorted(description.parent.glob("*.nii.gz")):
-            yield Case(description.parent.name, path.name, None, path, licence)
+            yield Case(description.parent.name, path.name, None, path, licence, withheld)
 
 
 def _decathlon(folder: Path) -> Iterator[Case]:

@@ -31,20 +31,26 @@ def annotate(mask: Tensor, generator: Generator) -> Tensor:
     for n, share in enumerate(_placement(count, generator)):
         across = (axis + n) % 3 if crossing else axis
         _draw(labels, drawn, across, filled[across], share)
-    if happens(generator, 0.2):
+    if happens(generator, 0.3):
         _draw_empty(labels, mask, axis, generator)
     return labels
 
 
 def _placement(count: int, generator: Generator) -> list[float]:
     """Positions of slices within the extent of the structure, 0…1."""
-    style = choose(generator, ("even", "random", "ends"), (0.6, 0.3, 0.1))
+    style = choose(generator, ("even", "random", "clustered", "one side", "ends"), (0.55, 0.2, 0.1, 0.1, 0.05))
     if style == "ends" and count > 1:
         return [
             uniform(generator, 0, 0.1),
             uniform(generator, 0.9, 1),
             *(uniform(generator, 0.1, 0.9) for _ in range(count - 2)),
         ]
+    if style in ("clustered", "one side") and count > 1:
+        width = uniform(generator, 0.15, 0.5)
+        first = (
+            choose(generator, (0.05, 0.95 - width)) if style == "one side" else uniform(generator, 0.05, 0.95 - width)
+        )
+        return [uniform(generator, first, first + width) for _ in range(count)]
     if style == "random":
         return [uniform(generator, 0.05, 0.95) for _ in range(count)]
     if count == 1:
@@ -60,11 +66,12 @@ def _draw(labels: Tensor, mask: Tensor, axis: int, filled: Sequence[int], share:
 
 
 def _draw_empty(labels: Tensor, mask: Tensor, axis: int, generator: Generator) -> None:
-    """A slice, just beyond one end or both, on which the user says "not here"."""
+    """A slice beyond one end or both, mostly just beyond, on which the user says "not here"."""
     filled = filled_planes(mask)[axis]
     if not filled:
         return
-    beyond = integer(generator, 1, 4)
+    length = filled[-1] - filled[0] + 1
+    beyond = integer(generator, 1, 2 if happens(generator, 0.6) else max(4, length // 2))
     ends = choose(generator, ((-1,), (1,), (-1, 1)))
     for end in ends:
         index = filled[0] - beyond if end < 0 else filled[-1] + beyond

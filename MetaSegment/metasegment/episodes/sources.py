@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool3d
 
+from .body import filled_body
 from .chance import choose, happens, integer, uniform
 from .filled import surroundings
 from .intensity import random_contrast
@@ -21,6 +22,8 @@ from .supervoxels import region_means, slic
 from .targets import labelled_target, redrawn
 from .warp import View, random_view
 
+#: Share of unions of supervoxels and of procedural objects that may be cut by the sample's edge; organs rarely are.
+CUT = 0.1
 #: A target has at least this many voxels in its episode, and at most this share of them.
 LEAST_VOXELS, LARGEST_SHARE = 30, 0.5
 
@@ -64,12 +67,14 @@ def supervoxels(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 def brain_map(bank: Bank, cells: int, generator: Generator) -> Sample:
     """A structure of a warped label map, rendered with random intensities."""
-    source = choose(generator, bank.label_maps)
+    group = choose(generator, sorted({m.group for m in bank.label_maps}))
+    source = choose(generator, [m for m in bank.label_maps if m.group == group])
     mask = labelled_target(source, generator)
     region = surroundings(mask)
     values = torch.stack([source.labels[region], mask[region]])
     view = random_view(values, source.spacing, cells, generator, mode="nearest")
-    return Sample(render(view.values[0].short(), generator, view.spacing), view.values[1] > 0.5, view.spacing)
+    labels = filled_body(view.values[0].short(), generator)
+    return Sample(render(labels, generator, view.spacing), view.values[1] > 0.5, view.spacing)
 
 
 def procedural(cells: int, generator: Generator) -> Sample:
@@ -79,7 +84,8 @@ def procedural(cells: int, generator: Generator) -> Sample:
     labels = procedural_labels((k, j, i), generator)
     spacing = (choose(generator, (1.0, 1.0, 2.0, 3.0)), 1.0, 1.0)
     present, counts = labels.unique(return_counts=True)
-    fits = (present > 0) & (counts >= LEAST_VOXELS) & (counts <= LARGEST_SHARE * labels.numel())
+    whole = ~torch.isin(present, _at_edge(labels)) | happens(generator, CUT)
+    fits = whole & (present > 0) & (counts >= LEAST_VOXELS) & (counts <= LARGEST_SHARE * labels.numel())
     mask = torch.zeros_like(labels, dtype=torch.bool)
     if bool(fits.any()):
         options = present[fits].tolist()
@@ -114,12 +120,24 @@ def _random_crop(image: Tensor, generator: Generator) -> Tensor:
 def _united(regions: Tensor, image: Tensor, generator: Generator) -> Tensor:
     """A random supervoxel with up to five that touch it, the most alike first."""
     means = region_means(regions, image, int(regions.max()) + 1)
-    mask = regions == regions.flatten()[integer(generator, 0, regions.numel() - 1)]
+    cut = torch.zeros_like(means, dtype=torch.bool)
+    if not happens(generator, CUT):
+        cut[_at_edge(regions)] = True
+    open_cells = (~cut[regions]).flatten().nonzero()[:, 0]
+    if not len(open_cells):
+        return torch.zeros_like(regions, dtype=torch.bool)
+    mask = regions == regions.flatten()[open_cells[integer(generator, 0, len(open_cells) - 1)]]
     for _ in range(integer(generator, 0, 5)):
         shell = max_pool3d(mask[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0
         touching = torch.zeros_like(means, dtype=torch.bool)
         touching[regions[shell & ~mask]] = True
+        touching &= ~cut
         own = (image * mask).sum() / mask.sum()
         alike = (means - own).abs().where(touching, torch.inf).argmin()
         mask = mask | ((regions == alike) & touching[alike])
     return mask
+
+
+def _at_edge(labels: Tensor) -> Tensor:
+    """The labels that the first and last planes of each axis hold."""
+    return torch.cat([labels.movedim(axis, 0)[[0, -1]].flatten() for axis in range(3)]).unique()

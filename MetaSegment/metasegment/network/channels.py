@@ -1,6 +1,11 @@
-"""What the network is given for each cell, and in which order. How it is made is in `prompts`."""
+"""What the network is given for each cell, and in which order. How it is made is in `prompts`.
 
-#: Input channels in order. `previous` is an earlier answer as a probability mapped to -1…1, 0 where there is none.
+Networks of earlier versions take the first eight.
+"""
+
+#: Input channels in order. `previous` is an earlier answer as a probability mapped to -1…1, 0 where there is none;
+#: `carried` and `change` are slice propagation's; strokes are 1 where a stroke says that a cell is in the structure, or
+#: out of it.
 CHANNELS = (
     "image",
     "structure",
@@ -10,7 +15,12 @@ CHANNELS = (
     "likelihood",
     "previous",
     "geodesic",
+    "carried",
+    "change",
+    "stroke_in",
+    "stroke_out",
 )
 PREVIOUS = CHANNELS.index("previous")
+STROKES = (CHANNELS.index("stroke_in"), CHANNELS.index("stroke_out"))
 #: Channels a network must be able to do without; training drops each at random.
-OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic"))
+OPTIONAL = tuple(CHANNELS.index(name) for name in ("interpolation", "likelihood", "previous", "geodesic", "carried"))

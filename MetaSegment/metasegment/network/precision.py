@@ -23,9 +23,12 @@ from .channels import CHANNELS
 #: Edge of the cube that is timed: small enough to take a second, large enough to be compute-bound. On a GPU starting
 #: the kernels of a smaller one takes longer than running them.
 TIMED_EDGE = {"cpu": 48, "cuda": 96}
-#: Edge of the cube, and runs, on which gradients are checked: the least that a grid has, which leaves 2 x 2 x 2 cells
-#: to the deepest convolution, and enough that what is wrong once in seven runs shows.
-CHECKED_EDGE, CHECKS = 16, 60
+#: Cells along the shortest side of a grid on which bf16 may train. With 16 the deepest convolutions work on two cells,
+#: where torch 2.13 on AMD (Zen 4 and 5) returns for weight gradients what the memory held before; three and more are
+#: right (80 of 80 runs each).
+LEAST_TRAINED_EDGE = 24
+#: Runs on which gradients are checked: enough that what is wrong once in seven runs shows.
+CHECKS = 40
 #: Times the largest gradient in fp32 beyond which one is wrong.
 WRONG = 100.0
 FORMATS = ("contiguous", "channels_last")
@@ -48,9 +51,13 @@ class Precision:
         network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     @contextlib.contextmanager
-    def autocast(self, device: str) -> Iterator[None]:
-        """Runs the network's convolutions in `dtype`; losses and solves stay in fp32 outside it."""
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
+    def autocast(self, device: str, trained_edge: int | None = None) -> Iterator[None]:
+        """Runs the network's convolutions in `dtype`; losses and solves stay in fp32 outside it.
+
+        Weights are trained in fp32 on grids whose shortest side, `trained_edge`, is below LEAST_TRAINED_EDGE.
+        """
+        safe = trained_edge is None or trained_edge >= LEAST_TRAINED_EDGE
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=safe and self.dtype == "bfloat16"):
             yield
 
 
@@ -62,7 +69,7 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
     key = "|".join(
         map(
             str,
-            (torch.__version__, _processor(device), torch.get_num_threads(), "training" if training else "inference"),
+            (torch.__version__, _processor(device), torch.get_num_threads(), "learning" if training else "inference"),
         )
     )
     remembered = _read(cache)
@@ -92,10 +99,8 @@ def _seconds(network: nn.Module, precision: Precision, device: str, training: bo
 
 
 def _learns(network: nn.Module, precision: Precision, device: str) -> bool:
-    """Whether gradients are right on the smallest grid too: in bf16 those of the deepest weights are now and then what
-    the memory held before (torch 2.13 on AMD's Zen 5, 2 to 9 of 60 runs, in either layout).
-    """
-    channels = torch.randn(1, len(CHANNELS), *[CHECKED_EDGE] * 3, generator=torch.Generator().manual_seed(0))
+    """Whether gradients are right on the smallest grid that is trained in a format."""
+    channels = torch.randn(1, len(CHANNELS), *[LEAST_TRAINED_EDGE] * 3, generator=torch.Generator().manual_seed(0))
 
     def largest(tried: Precision) -> float:
         tried.lay_out(network)
@@ -113,7 +118,8 @@ def _once(
     """One run, and for training its gradients."""
     with precision.autocast(device), torch.set_grad_enabled(training):
         out = network(channels)
-    gradients = torch.autograd.grad(out.float().sum(), list(network.parameters())) if training else ()
+    parameters = list(network.parameters()) if training else []
+    gradients = torch.autograd.grad(out.float().sum(), parameters, materialize_grads=True) if training else ()
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
     return gradients

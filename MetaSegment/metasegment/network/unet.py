@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .channels import CHANNELS
+from .presence import PresenceHead
 from .weights_file import read_tensors, write_tensors
 
 #: Filters of each level by size: "M" (1.4 M parameters) for CPUs, "L0" (5.6 M) for GPUs.
@@ -26,35 +27,55 @@ WEIGHTS_FORMAT = "metasegment-weights-1"
 RELEASED = Path(__file__).parents[1] / "weights" / "metasegment-m.safetensors"
 
 
-def build_network(size: str = "M") -> nn.Module:
-    """A freshly initialised network: (n, 8, k, j, i) channels to (n, 1, k, j, i) logits; k, j, i from
-    grid.CELL_COUNTS.
+class FewShotUNet(DynUNet):
+    """Channels (n, c, k, j, i) to logits (n, 1, k, j, i); of the channels it takes the first `in_channels`.
+
+    `presence`, where it has one, says of each plane whether the structure is there.
     """
-    filters = FILTERS[size]
-    levels = len(filters)
-    return DynUNet(
-        spatial_dims=3,
-        in_channels=len(CHANNELS),
-        out_channels=1,
-        kernel_size=[3] * levels,
-        strides=[1] + [2] * (levels - 1),
-        upsample_kernel_size=[2] * (levels - 1),
-        filters=filters,
-        norm_name=("GROUP", {"num_groups": NORM_GROUPS}),
-        res_block=True,
-    )
+
+    def __init__(self, size: str, channels: int, presence: bool) -> None:
+        filters = FILTERS[size]
+        levels = len(filters)
+        super().__init__(
+            spatial_dims=3,
+            in_channels=channels,
+            out_channels=1,
+            kernel_size=[3] * levels,
+            strides=[1] + [2] * (levels - 1),
+            upsample_kernel_size=[2] * (levels - 1),
+            filters=filters,
+            norm_name=("GROUP", {"num_groups": NORM_GROUPS}),
+            res_block=True,
+        )
+        self.presence = PresenceHead(filters[0]) if presence else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.with_presence(x)[0]
+
+    def with_presence(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Logits, and those of presence for the planes across k, j and i, each (n, planes); none without a head."""
+        x = x[:, : self.in_channels]
+        features = self.skip_layers(x)
+        logits: Tensor = self.output_block(features)
+        return (logits, ()) if self.presence is None else self.presence(features, logits, x)
 
 
-def load_network(path: Path = RELEASED) -> nn.Module:
+def build_network(size: str = "M", channels: int = len(CHANNELS), presence: bool = True) -> FewShotUNet:
+    """A freshly initialised network for so many of CHANNELS; k, j, i are from grid.CELL_COUNTS."""
+    return FewShotUNet(size, channels, presence)
+
+
+def load_network(path: Path = RELEASED) -> FewShotUNet:
     """A network with the weights of a file; InputError where it is absent, damaged or made for another version."""
     tensors, metadata = read_tensors(path)
-    made_for = (metadata.get("format"), metadata.get("channels"))
-    if made_for != (WEIGHTS_FORMAT, ",".join(CHANNELS)) or metadata.get("size") not in FILTERS:
+    channels = metadata.get("channels", "").split(",")
+    known = metadata.get("format") == WEIGHTS_FORMAT and channels == list(CHANNELS[: len(channels)])
+    if not known or metadata.get("size") not in FILTERS:
         raise InputError(
             f"weights {path} are of another version ({metadata.get('format', 'no format named')}): "
             f"this MetaSegment reads {WEIGHTS_FORMAT}; install the matching package or train again"
         )
-    network = build_network(metadata["size"])
+    network = build_network(metadata["size"], len(channels), any(name.startswith("presence.") for name in tensors))
     set_parameters(network, tensors)
     return network.eval()
 
@@ -63,7 +84,9 @@ def save_weights(path: Path, size: str, tensors: Mapping[str, Tensor], facts: Ma
     """Writes a weights file with its size, input channels, checksum and facts as metadata; appears at once when
     complete.
     """
-    write_tensors(path, tensors, {"format": WEIGHTS_FORMAT, "size": size, "channels": ",".join(CHANNELS), **facts})
+    first = next(t for name, t in tensors.items() if name.startswith("input_block.conv1"))
+    channels = ",".join(CHANNELS[: first.shape[1]])
+    write_tensors(path, tensors, {"format": WEIGHTS_FORMAT, "size": size, "channels": channels, **facts})
 
 
 def set_parameters(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -71,3 +94,20 @@ def set_parameters(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.copy_(tensors[name])
+
+
+def widened(network: FewShotUNet, size: str) -> FewShotUNet:
+    """A network with all of CHANNELS and a presence head that answers as the given one: what is new weighs nothing."""
+    wide = build_network(size)
+    own = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, parameter in wide.named_parameters():
+            if name not in own:
+                continue
+            given = own[name]
+            if given.shape != parameter.shape:  # the first convolutions
+                parameter.zero_()
+                parameter[:, : given.shape[1]] = given
+            else:
+                parameter.copy_(given)
+    return wide

@@ -17,17 +17,22 @@ from ..grid import Grid, rasterise, resample
 from . import geodesic
 from .appearance import Appearance, learn_appearance
 from .interpolation import distance_to_known, interpolate
+from .propagation import propagate
 
 
 @dataclass(frozen=True)
 class Scene:
     """A cropped volume: `image` float32 and `labels` uint8 (0 unknown, 255 background), both (k, j, i); `spacing` in
     mm (k, j, i).
+
+    `strokes` int8 (k, j, i), where there are any, is 1 on voxels said to be in the structure and -1 on those said not
+    to be.
     """
 
     image: Tensor
     labels: Tensor
     spacing: tuple[float, float, float]
+    strokes: Tensor | None = None
     _seen: dict[Grid, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def image_on(self, grid: Grid) -> Tensor:
@@ -50,13 +55,14 @@ class Scene:
 class Prompt:
     """What the visible slices say about one structure on a grid that covers all of it.
 
-    `interpolation` is in mm, positive inside; `fields` (3, k, j, i) are the interpolation, distance and geodesic
-    channels.
+    `interpolation` and `carried` are in mm, positive inside; `fields` (5, k, j, i) are the interpolation, distance,
+    geodesic, carried and change channels.
     """
 
     grid: Grid
     appearance: Appearance
     interpolation: Tensor
+    carried: Tensor
     fields: Tensor
 
     @property
@@ -84,14 +90,19 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
     known = fg + bg > 0
     surface = interpolate(fg >= 0.5, known, spacing)
     scale = sum(n * s for n, s in zip(grid.shape, spacing, strict=True)) / 3
+    standardised = appearance.standardise(image)
+    propagation = propagate(standardised, fg >= 0.5, known, spacing)
+    carried = surface if propagation is None else propagation.surface
     fields = torch.stack(
         [
             (surface / (0.25 * scale)).clamp(-1, 1),
             distance_to_known(known, spacing) / scale,
-            _competition(appearance.standardise(image), fg, bg, spacing),
+            _competition(standardised, fg, bg, spacing),
+            (carried / (0.25 * scale)).clamp(-1, 1),
+            torch.ones_like(surface) if propagation is None else propagation.change,
         ]
     )
-    return Prompt(grid, appearance, surface, fields)
+    return Prompt(grid, appearance, surface, carried, fields)
 
 
 def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Prompt:
@@ -101,17 +112,18 @@ def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Promp
     fg, bg = known_fractions(scene, structure, grid)
     fields = resample(prompt.fields, part)
     fields[2] = _competition(image, fg, bg, grid.cell_spacing(scene.spacing))
-    return Prompt(grid, prompt.appearance, resample(prompt.interpolation, part), fields)
+    surfaces = resample(torch.stack([prompt.interpolation, prompt.carried]), part)
+    return Prompt(grid, prompt.appearance, surfaces[0], surfaces[1], fields)
 
 
 def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, previous: Tensor | None = None) -> Tensor:
-    """Input channels (8, *grid.shape) on the prompt's own grid or on a finer part of it.
+    """Input channels (12, *grid.shape) on the prompt's own grid or on a finer part of it.
 
     `previous` is an earlier probability on `grid` (k, j, i).
     """
     image = scene.image_on(grid)
     fg, bg = known_fractions(scene, structure, grid)
-    interpolation, distance, competition = resample(prompt.fields, grid.within(prompt.grid))
+    interpolation, distance, competition, carried, change = resample(prompt.fields, grid.within(prompt.grid))
     earlier = torch.zeros_like(fg) if previous is None else 2 * previous - 1
     likelihood = prompt.appearance.likelihood_ratio(image)
     return torch.stack(
@@ -124,8 +136,23 @@ def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, prev
             likelihood,
             earlier,
             competition,
+            carried,
+            change,
+            *stroke_cells(scene, grid),
         ]
     )
+
+
+def stroke_cells(scene: Scene, grid: Grid) -> Tensor:
+    """1 on the cells that hold a voxel stroked as in, and on those that hold one stroked as out (2, *grid.shape)."""
+    cells = torch.zeros(2, *grid.shape, device=scene.image.device)
+    if scene.strokes is not None:
+        start, step, shape = (torch.tensor(x, device=cells.device) for x in (grid.box.start, grid.step, grid.shape))
+        for channel, sign in enumerate((1, -1)):
+            found = (((scene.strokes == sign).nonzero() + 0.5 - start) / step).floor().long()
+            k, j, i = found[((found >= 0) & (found < shape)).all(1)].unbind(1)
+            cells[channel, k, j, i] = 1
+    return cells
 
 
 def _competition(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> Tensor:

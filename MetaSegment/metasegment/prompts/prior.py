@@ -43,7 +43,7 @@ def prior_box(prior: Tensor, grid: Grid, limits: Box, room: float = ROOM) -> Box
 
 
 def prior_channels(image: Tensor, prior: Tensor, spacing: Sequence[float]) -> Tensor:
-    """Input channels (8, k, j, i) for an image and a prior, 0…1, both (k, j, i) on one grid with cells of `spacing` mm.
+    """Input channels (12, k, j, i) for an image and a prior, 0…1, both (k, j, i) on one grid of cells of `spacing` mm.
 
     No cell is annotated. What a channel says of slices otherwise it says of the prior: intensities are weighted by it,
     the interpolation is its signed distance, and the cells where it is sure compete for the others.

@@ -52,7 +52,8 @@ class Network:
 @dataclass(frozen=True)
 class Optimiser:
     """AdamW on means over `batch` tasks; the rate warms up over `warmup` tasks and follows a cosine to zero at
-    `tasks`.
+    `tasks`. With `decay` it stays until the last `decay` tasks, over which it falls to zero: such a run can be stopped
+    at any time, as its product is the running average, which keeps `averaging` of itself at each step.
     """
 
     tasks: int
@@ -60,6 +61,8 @@ class Optimiser:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     warmup: int = 800
+    decay: int = 0
+    averaging: float = 0.998
 
 
 @dataclass(frozen=True)

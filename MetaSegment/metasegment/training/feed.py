@@ -62,6 +62,8 @@ def batches(config: Config, bank: Bank, first: int, ranks: Ranks, device: str) -
 
 def _from_processes(sequence: EpisodeSequence, numbers: Iterator[list[int]], workers: int) -> Iterator[list[Numbered]]:
     """Made by worker processes of one thread each."""
+    # A bank has more tensors than the fork server takes file descriptors (253).
+    torch.multiprocessing.set_sharing_strategy("file_system")
     loader = DataLoader(
         sequence,
         batch_sampler=list(numbers),
@@ -109,10 +111,10 @@ def _begin_worker(_: int) -> None:
     """One thread a worker; and it ends when the trainer is killed, or it would wait for ever on its full queue."""
     torch.set_num_threads(1)
 
-    def progress() -> None:
+    def follow_trainer() -> None:
         trainer = multiprocessing.parent_process()
         if trainer is not None:
             trainer.join()
             os._exit(1)
 
-    threading.Thread(target=progress, daemon=True).start()
+    threading.Thread(target=follow_trainer, daemon=True).start()

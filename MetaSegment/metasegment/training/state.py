@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import InputError
-from ..network.unet import build_network, load_network
+from ..network.unet import FewShotUNet, build_network, load_network, widened
 from ..network.weights_file import read_facts
 from .config import Config
 
@@ -21,7 +21,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 class State:
     """All that a checkpoint holds."""
 
-    network: nn.Module
+    network: FewShotUNet
     average: dict[str, Tensor]
     optimiser: torch.optim.AdamW
     tasks: int = 0
@@ -75,11 +75,11 @@ def initial_state(config: Config, device: str) -> State:
     return State(network, average, optimiser)
 
 
-def _first_network(config: Config) -> nn.Module:
+def _first_network(config: Config) -> FewShotUNet:
     path, size = config.network.first_weights, config.network.size
     if path is None:
         return build_network(size)
     network = load_network(path)
     if read_facts(path)["size"] != size:
         raise InputError(f"{path} is not of size {size}: set size in [network] to that of the weights to start from")
-    return network.train()
+    return (network if config.network.learnt else widened(network, size)).train()

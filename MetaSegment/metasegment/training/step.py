@@ -10,10 +10,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..episodes.chance import happens, uniform
+from ..episodes.strokes import draw_strokes
 from ..grid import resample
-from ..network.channels import OPTIONAL, PREVIOUS
-from ..network.losses import dice, segmentation_loss
+from ..network.channels import OPTIONAL, PREVIOUS, STROKES
+from ..network.losses import dice, presence_loss, segmentation_loss
 from ..network.precision import Precision
+from ..network.unet import FewShotUNet
 from .config import Config
 from .feed import Numbered
 from .ranks import Ranks
@@ -21,8 +23,10 @@ from .state import State
 
 #: Chance that an optional channel is blanked, and that an earlier answer is given.
 DROP, REPEAT, OVERVIEW = 0.1, 0.25, 0.9
-#: Weight of the running average of parameters, per optimiser step; the average is what is released.
-AVERAGING = 0.998
+#: Chance that the user strokes where the earlier answer is wrong, and that the network then does not see that answer.
+STROKED, UNSEEN = 0.5, 0.25
+#: Weight of presence beside the segmentation.
+PRESENCE = 0.1
 GRADIENT_NORM = 1.0
 
 
@@ -32,17 +36,19 @@ class Trainee:
     GPU; on a CPU a new batch size costs oneDNN more than it saves.
     """
 
-    network: nn.Module
+    network: FewShotUNet
     precision: Precision
     device: str
     together: bool
 
-    def logits(self, grids: Sequence[Tensor]) -> Tensor:
-        """Logits (n, k, j, i) float32 for channels (8, k, j, i) of n grids of one shape."""
+    def answers(self, grids: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Logits (n, k, j, i) float32 for channels (12, k, j, i) of n grids of one shape, and those of presence as the
+        network gives them.
+        """
         batch = torch.stack(list(grids)).to(self.device).contiguous(memory_format=self.precision.memory_format)
-        with self.precision.autocast(self.device):
-            out: Tensor = self.network(batch)
-        return out[:, 0].float()
+        with self.precision.autocast(self.device, trained_edge=min(batch.shape[2:])):
+            out, present = self.network.with_presence(batch)
+        return out[:, 0].float(), present
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,12 @@ def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: T
     grids, answer_cells = with_earlier_answers(config, batch, trainee)
     losses, answers = [], []
     for group in same_shapes(grids, trainee.together):
-        logits = trainee.logits([grids[n] for n in group])
-        each = [
-            segmentation_loss(answer, *_truth(batch[n], trainee.device))
-            for n, answer in zip(group, logits, strict=True)
-        ]
+        logits, present = trainee.answers([grids[n] for n in group])
+        each = []
+        for place, (n, answer) in enumerate(zip(group, logits, strict=True)):
+            target, weight = _truth(batch[n], trainee.device)
+            loss = segmentation_loss(answer, target, weight, batch[n].episode.planes == 1)
+            each.append(loss + PRESENCE * presence_loss([p[place] for p in present], target, weight))
         (torch.stack(each).sum() / size).backward()
         losses += [loss.detach() for loss in each]
         answers += [(n, answer) for n, answer in zip(group, logits.detach(), strict=True)]
@@ -80,7 +87,7 @@ def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: T
     if math.isfinite(float(norm)):
         state.optimiser.step()
         for name, parameter in state.network.named_parameters():
-            state.average[name].lerp_(parameter.detach(), 1 - AVERAGING)
+            state.average[name].lerp_(parameter.detach(), 1 - config.optimiser.averaging)
     state.tasks += size
     # Numbers are asked of the device at the end: until here it had work without waiting.
     scores = [dice(answer, *_truth(batch[n], trainee.device)) for n, answer in answers]
@@ -89,8 +96,8 @@ def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: T
 
 
 def with_earlier_answers(config: Config, batch: Sequence[Numbered], trainee: Trainee) -> tuple[list[Tensor], int]:
-    """The channels of each episode with an earlier answer of the network itself, where the draw says so, and some
-    optional ones blanked; and the cells on which the network answered for that.
+    """The channels of each episode with an earlier answer of the network itself, and strokes where that is wrong, where
+    the draw says so, and some optional ones blanked; and the cells on which the network answered for that.
     """
     grids = [numbered.episode.channels.clone() for numbered in batch]
     chances = [Generator().manual_seed(config.run.seed * 7919 + numbered.number) for numbered in batch]
@@ -102,7 +109,15 @@ def with_earlier_answers(config: Config, batch: Sequence[Numbered], trainee: Tra
     for n, logits in _answers(asked, trainee).items():
         window = batch[n].episode.window
         answer = torch.sigmoid(logits).to(grids[n].device)
-        grids[n][PREVIOUS] = 2 * (answer if window is None else resample(answer, window)) - 1
+        answer = answer if window is None else resample(answer, window)
+        grids[n][PREVIOUS] = 2 * answer - 1
+        if happens(chances[n], STROKED):
+            episode = batch[n].episode
+            chance = Generator(grids[n].device).manual_seed(config.run.seed * 104729 + batch[n].number)
+            strokes = draw_strokes(answer > 0.5, episode.target > 0.5, episode.weight > 0, chance)
+            grids[n][list(STROKES)] = strokes
+            if happens(chances[n], UNSEEN):
+                grids[n][PREVIOUS] = 0
     for grid, chance in zip(grids, chances, strict=True):
         for channel in OPTIONAL:
             if uniform(chance, 0, 1) < DROP:
@@ -115,7 +130,7 @@ def _answers(asked: dict[int, Tensor], trainee: Trainee) -> dict[int, Tensor]:
     numbers = list(asked)
     answers = {}
     for group in same_shapes(list(asked.values()), trainee.together):
-        logits = trainee.logits([asked[numbers[n]] for n in group])
+        logits, _ = trainee.answers([asked[numbers[n]] for n in group])
         answers.update({numbers[n]: answer for n, answer in zip(group, logits, strict=True)})
     return answers
 
@@ -135,9 +150,11 @@ def _truth(numbered: Numbered, device: str) -> tuple[Tensor, Tensor]:
 
 
 def learning_rate(config: Config, tasks: int) -> float:
-    """Linear warm-up, then a cosine to zero at the last task."""
+    """Linear warm-up, then a cosine to zero at the last task, or constant until the decay."""
     settings = config.optimiser
     if tasks < settings.warmup:
         return settings.learning_rate * (tasks + 1) / settings.warmup
+    if settings.decay:
+        return settings.learning_rate * min(1.0, (settings.tasks - tasks) / settings.decay)
     share = (tasks - settings.warmup) / max(1, settings.tasks - settings.warmup)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
