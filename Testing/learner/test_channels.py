@@ -20,7 +20,9 @@ from metasegment.prompts.appearance import learn_appearance
 from metasegment.strategies.base import Support
 
 OTHER = 2
-IMAGE, STRUCTURE, OUTSIDE, SURFACE, DISTANCE, LIKELIHOOD, _, COMPETITION = range(len(CHANNELS))
+IMAGE, STRUCTURE, OUTSIDE, SURFACE, DISTANCE, LIKELIHOOD, _, COMPETITION = range(8)
+PROPAGATED = [CHANNELS.index(name) for name in ("carried", "change")]
+OWN = [n for n in range(len(CHANNELS)) if n not in PROPAGATED]
 
 
 def channels_of(scene: Scene, grid: Grid | None = None, structure: int = ORGAN) -> Tensor:
@@ -70,8 +72,9 @@ def test_scale_and_offset_of_the_scanner_do_not_matter(decades: float, offset: f
     image = 30 * organ + torch.randn(organ.shape, generator=Generator().manual_seed(2))
     labels = annotated(organ, (0, 8))
     plain, other = (channels_of(Scene(x, labels, (1, 1, 1))) for x in (image, gain * (image + offset)))
-    # A voxel at the border of two histogram bins may change sides by rounding.
-    torch.testing.assert_close(plain, other, atol=0.05, rtol=0)
+    # A voxel at the border of two histogram bins may change sides by rounding; optical flow sees 8 bits.
+    torch.testing.assert_close(plain[OWN], other[OWN], atol=0.05, rtol=0)
+    assert float((plain - other)[PROPAGATED].abs().mean()) < 0.01
 
 
 def test_metal_does_not_set_the_scale() -> None:
@@ -181,11 +184,13 @@ def test_turning_the_volume_turns_the_channels(
     own = spacing if way == "flipped" else (spacing[axes[0]], spacing[axes[1]], spacing[axes[2]])
     straight = turned(on_grid(Scene(a_scan_of_it, labels, spacing)))
     found = on_grid(Scene(turned(a_scan_of_it).contiguous(), turned(labels).contiguous(), own))
-    paths, others = [COMPETITION], [n for n in range(len(CHANNELS)) if n != COMPETITION]
+    paths, others = [COMPETITION], [n for n in OWN if n != COMPETITION]
     torch.testing.assert_close(found[others], straight[others], atol=1e-4, rtol=0)
     # The sweeps go along k, j, i in turn: a few winding paths are not yet the shortest when they stop.
     torch.testing.assert_close(found[paths], straight[paths], atol=0.1, rtol=0)
     assert float((found - straight)[paths].abs().mean()) < 1e-3
+    # Optical flow looks from one corner of a slice: what it carries through noise differs a little when that is turned.
+    assert float((found - straight)[PROPAGATED].abs().mean()) < 0.05
 
 
 def test_an_image_is_resampled_once_for_all_labels_on_it() -> None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from metasegment.errors import InputError
 from metasegment.network.channels import CHANNELS
+from metasegment.network.losses import presence_loss
 from metasegment.network.precision import FORMATS, PRECISIONS, Precision, fastest_precision
-from metasegment.network.unet import build_network, load_network, save_weights
+from metasegment.network.unet import build_network, load_network, save_weights, widened
 
 
 def random_channels(k: int, j: int, i: int) -> Tensor:
@@ -186,13 +187,13 @@ def test_a_home_that_cannot_be_written_costs_only_the_measurement(tmp_path: Path
 
 
 def test_a_network_is_trained_in_a_format_whose_gradients_are_right_on_the_smallest_grid(tmp_path: Path) -> None:
-    network = build_network()
+    network = build_network(presence=False)
     precision = fastest_precision(network, "cpu", True, tmp_path / "precision.json")
     precision.lay_out(network)
     channels = torch.randn(1, len(CHANNELS), 16, 16, 16, generator=torch.Generator().manual_seed(1))
     largest = []
     for _ in range(40):
-        with precision.autocast("cpu"):
+        with precision.autocast("cpu", trained_edge=16):
             out = network(channels.contiguous(memory_format=precision.memory_format))
         gradients = torch.autograd.grad(out.float().mean(), list(network.parameters()))
         largest.append(max(float(gradient.abs().max()) for gradient in gradients))
@@ -212,3 +213,38 @@ def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeyp
     network, cache = Wrong(), tmp_path / "precision.json"
     assert fastest_precision(network, "cpu", True, cache).dtype == "float32"
     assert fastest_precision(network, "cpu", False, cache).dtype == "bfloat16"
+
+
+def test_a_network_with_more_channels_begins_with_the_answers_of_the_one_it_came_from() -> None:
+    small = load_network()
+    wide = widened(small, "M")
+    channels = torch.randn(1, len(CHANNELS), 16, 24, 16, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        torch.testing.assert_close(wide(channels), small(channels), atol=1e-4, rtol=1e-4)
+    assert wide.in_channels == len(CHANNELS) > small.in_channels
+
+
+def test_presence_is_told_for_every_plane_and_a_network_with_it_is_read_again(tmp_path: Path) -> None:
+    network = build_network()
+    channels = torch.rand(1, len(CHANNELS), 16, 24, 32, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        logits, present = network.with_presence(channels)
+        save_weights(tmp_path / "w.safetensors", "M", dict(network.named_parameters()), {})
+        again, presence_again = load_network(tmp_path / "w.safetensors").with_presence(channels)
+    assert [tuple(p.shape) for p in present] == [(1, 16), (1, 24), (1, 32)]
+    torch.testing.assert_close(logits, again)
+    torch.testing.assert_close(present, presence_again)
+
+
+def test_presence_is_learnt_on_planes_that_are_not_annotated() -> None:
+    target = torch.zeros(6, 5, 4)
+    target[2:4, 1:3, 1:3] = 1
+    weight = torch.ones_like(target)
+    weight[2] = 0
+    right = [10.0 * torch.where(target.amax([a for a in range(3) if a != axis]) > 0, 1.0, -1.0) for axis in range(3)]
+    wrong = [right[0].clone(), *right[1:]]
+    wrong[0][2] = -10  # an annotated plane
+    assert float(presence_loss(right, target, weight)) < 0.01
+    assert float(presence_loss(wrong, target, weight)) < 0.01
+    wrong[0][3] = -10
+    assert float(presence_loss(wrong, target, weight)) > 0.5

@@ -281,7 +281,7 @@ def test_the_packages_own_configurations_are_found_by_name(
     [
         (SMALLEST.replace("tasks = 8", 'tasks = "many"'), r"tasks in \[optimiser\] must be a whole number, not 'many'"),
         (SMALLEST + "[schedule]\n", r"unknown section \[schedule\]; known are data, network"),
-        (SMALLEST.replace("tasks", "task"), r"unknown setting 'task' in \[optimiser\]; known are batch"),
+        (SMALLEST.replace("tasks", "task"), r"unknown setting 'task' in \[optimiser\]; known are averaging, batch"),
         (SMALLEST.replace("tasks = 8", ""), r"\[optimiser\] is incomplete: .*tasks"),
         (SMALLEST.replace("[data]", "").replace('root = "data"', ""), r"\[data\] is incomplete: .*root"),
         ("network = 3\n" + SMALLEST, r"network must be a section"),

@@ -33,7 +33,7 @@ def filled_body(labels: Tensor, generator: Generator) -> Tensor:
 
 
 def _closed(mask: Tensor) -> Tensor:
-    """The mask (k, j, i) with bays and gaps bridged: dilated, then eroded, on a coarse copy."""
+    """The mask (k, j, i) with bays and gaps bridged, and what it surrounds along two axes, on a coarse copy."""
     scale = COARSE / max(mask.shape)
     size = [max(4, round(n * min(1.0, scale))) for n in mask.shape]
     coarse = interpolate(mask[None, None].float(), size=size, mode="area") > 0.2
@@ -41,5 +41,12 @@ def _closed(mask: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(coarse.float(), [BRIDGED] * 6)
     wide = max_pool3d(padded, width, stride=1, padding=BRIDGED)
     closed = -max_pool3d(-wide, width, stride=1, padding=BRIDGED)
-    cut = closed[:, :, BRIDGED:-BRIDGED, BRIDGED:-BRIDGED, BRIDGED:-BRIDGED]
-    return interpolate(cut, size=mask.shape, mode="nearest")[0, 0] > 0.5
+    cut = closed[0, 0, BRIDGED:-BRIDGED, BRIDGED:-BRIDGED, BRIDGED:-BRIDGED] > 0.5
+    votes = torch.stack([_between(cut, axis) for axis in range(3)]).sum(0)
+    return interpolate((cut | (votes > 1))[None, None].float(), size=mask.shape, mode="nearest")[0, 0] > 0.5
+
+
+def _between(mask: Tensor, axis: int) -> Tensor:
+    """Cells with a part of the mask on either side along an axis."""
+    whole = mask.int()
+    return (whole.cummax(axis).values & whole.flip(axis).cummax(axis).values.flip(axis)) > 0

@@ -35,14 +35,14 @@ class PresenceHead(nn.Module):
 
         `features` (n, f, k, j, i) and `logits` are of the same pass, `channels` (n, c, k, j, i) its input.
         """
-        features, logits, channels = features.float(), logits.float(), channels.float()
+        features, logits, channels = (_at_least_single(x) for x in (features, logits, channels))
         present, shifted = [], logits
         for axis in range(3):
             hidden = torch.relu(self.first(_described(features, logits, channels, axis)))
             hidden = torch.relu(self.second(hidden))
-            present.append(self.present(hidden)[:, 0].float())
+            present.append(_at_least_single(self.present(hidden)[:, 0]))
             shape = [len(logits), 1, *(-1 if a == axis else 1 for a in range(3))]
-            shifted = shifted + self.shift(hidden).float().view(shape)
+            shifted = shifted + self.shift(hidden).view(shape)
         return shifted, tuple(present)
 
 
@@ -53,11 +53,15 @@ def _described(features: Tensor, logits: Tensor, channels: Tensor, axis: int) ->
     area = probability.mean(across)
     inside = (probability * features).mean(across) / (area + 1e-3)
     likely = (probability * channels[:, [LIKELIHOOD]]).mean(across) / (area + 1e-3)
-    carried = (channels[:, [CARRIED]] > 0).float()
+    carried = (channels[:, [CARRIED]] > 0).to(channels.dtype)
     carried_area = carried.mean(across)
     change = (carried * channels[:, [CHANGE]]).mean(across) / (carried_area + 1e-3)
-    widest = channels[:, [SHOWN]].mean(across).amax(-1, keepdim=True).sqrt()
-    reach = torch.log1p(channels[:, [DISTANCE]].mean(across) / (widest + 0.05))
+    widest = channels[:, [SHOWN]].mean(across).amax(-1, keepdim=True).clamp(min=0).sqrt()
+    reach = torch.log1p(channels[:, [DISTANCE]].mean(across).clamp(min=0) / (widest + 0.05))
     peak = logits.amax(across).clamp(-8, 8) / 8
-    own = [area.sqrt(), peak, likely, carried_area.sqrt(), change, reach, widest.expand_as(area)]
+    own = [(area + 1e-6).sqrt(), peak, likely, carried_area.sqrt(), change, reach, widest.expand_as(area)]
     return torch.cat([features.mean(across), inside, *own], 1)
+
+
+def _at_least_single(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

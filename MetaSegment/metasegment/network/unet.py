@@ -14,7 +14,7 @@ from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .channels import CHANNELS
+from .channels import CHANNELS, COUNTS
 from .presence import PresenceHead
 from .weights_file import read_tensors, write_tensors
 
@@ -69,8 +69,8 @@ def load_network(path: Path = RELEASED) -> FewShotUNet:
     """A network with the weights of a file; InputError where it is absent, damaged or made for another version."""
     tensors, metadata = read_tensors(path)
     channels = metadata.get("channels", "").split(",")
-    known = metadata.get("format") == WEIGHTS_FORMAT and channels == list(CHANNELS[: len(channels)])
-    if not known or metadata.get("size") not in FILTERS:
+    known = len(channels) in COUNTS and channels == list(CHANNELS[: len(channels)])
+    if metadata.get("format") != WEIGHTS_FORMAT or not known or metadata.get("size") not in FILTERS:
         raise InputError(
             f"weights {path} are of another version ({metadata.get('format', 'no format named')}): "
             f"this MetaSegment reads {WEIGHTS_FORMAT}; install the matching package or train again"
