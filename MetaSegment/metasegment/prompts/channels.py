@@ -66,6 +66,11 @@ class Prompt:
     fields: Tensor
 
     @property
+    def change(self) -> Tensor:
+        """The image change that slice propagation met on its way to each cell (k, j, i), 0…1."""
+        return self.fields[4]
+
+    @property
     def geodesic(self) -> Tensor:
         """The lead of the structure's seeds over the background's (k, j, i), faded beyond the outermost slices."""
         return self.fields[2]

@@ -21,6 +21,7 @@ from ..segmentation import Budget
 from ..strategies import Query, State, Strategy, Support, TrainingSlice
 from .answer import Answer, informed, refined
 from .blend import LEARNED, Blend, best_blend
+from .carried import with_carried
 from .cross_section import regularise
 from .folds import Fold, make_folds, make_training_slices
 from .quality import Evidence, estimated_dice, expected_overlap
@@ -92,6 +93,7 @@ class Gate:
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
+        answer = with_carried(answer, case.query)
         answer = regularise(answer, case.support.scene, case.support.structure)
         return Decision(answer, _described(blend, learner.name), quality)
 
