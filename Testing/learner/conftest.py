@@ -32,6 +32,8 @@ from metasegment.volume import Geometry, Volume
 
 #: Edge in voxels of the cubes in a data folder for training.
 EDGE = 32
+#: The structure of the label map in that folder that is never a target.
+WITHHELD = 3
 
 
 @pytest.fixture(scope="session")
@@ -206,7 +208,7 @@ def _write(path: Path, array: Tensor) -> None:
 
 @pytest.fixture
 def a_data_folder(tmp_path: Path) -> Path:
-    """Two small labelled volumes, a label map, and one volume with a structure kept for validation."""
+    """Two small labelled volumes, and a label map of which one structure is withheld."""
     root = tmp_path / "data"
     for seed in range(3):
         generator = Generator().manual_seed(seed)
@@ -218,11 +220,7 @@ def a_data_folder(tmp_path: Path) -> Path:
         _write(root / "train" / "set" / str(seed) / "image.nii.gz", image)
         _write(root / "train" / "set" / str(seed) / "labels.nii.gz", labels)
     (root / "train" / "set" / "dataset.json").write_text("{}")
-    k, j, i = torch.meshgrid(*(torch.arange(EDGE) - EDGE // 2 for _ in range(3)), indexing="ij")
-    ball = (k**2 + j**2 + i**2) < 8**2
-    case = root / "validation" / "la2018_left_atrium" / "case"
-    _write(case / "image.nii.gz", (100 * ball).short())
-    _write(case / "labels.nii.gz", ball.to(torch.uint8))
+    (root / "labelmaps" / "maps" / "dataset.json").write_text(json.dumps({"withheld": [WITHHELD]}))
     return root
 
 
@@ -243,7 +241,7 @@ def a_config(a_data_folder: Path, tmp_path: Path) -> Path:
         device = "cpu"
         workers = 0
         checkpoint_seconds = 0
-        validation_tasks = 4
+        milestone_tasks = 4
     """)
     return path
 

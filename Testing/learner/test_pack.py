@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from learner.conftest import WITHHELD
 
 from metasegment.cli import main
 from metasegment.episodes import packed
@@ -65,7 +66,7 @@ def a_decathlon(tmp_path: Path) -> Path:
 
 
 def alike(one: LabelledVolume, other: LabelledVolume) -> bool:
-    facts = [(v.group, v.case, v.spacing, v.targets, v.image is None) for v in (one, other)]
+    facts = [(v.group, v.case, v.spacing, v.targets, v.withheld, v.image is None) for v in (one, other)]
     return facts[0] == facts[1] and torch.equal(one.labels, other.labels)
 
 
@@ -129,6 +130,8 @@ def test_withheld_labels_stay_withheld_and_more_can_be_when_it_is_opened(a_data_
     assert not {1, 2, 3} & {t for v in bank.volumes["set"] for t in v.targets}
     assert all((v.labels == 1).any() for v in bank.volumes["set"])
     assert 2 not in bank.label_maps[0].targets
+    assert bank.label_maps[0].withheld == (2, WITHHELD)  # as the command and dataset.json said
+    assert all(set(v.withheld) <= {1, 2, 3} and 2 in v.withheld for v in bank.volumes["set"])
 
 
 def test_episodes_come_from_a_packed_bank_without_simpleitk(

@@ -196,7 +196,7 @@ def a_recall_config(a_config: Path, weights: Path, tmp_path: Path) -> Path:
         recall = 1.0
     """
     text = a_config.read_text().replace("OUTPUT", str(tmp_path / "run"))
-    a_config.write_text(text.replace("tasks = 10", "tasks = 4").replace("validation_tasks = 4", "") + added)
+    a_config.write_text(text.replace("tasks = 10", "tasks = 4").replace("milestone_tasks = 4", "") + added)
     return a_config
 
 

@@ -22,6 +22,7 @@ import metasegment
 from metasegment.errors import InputError
 from metasegment.network.losses import dice, segmentation_loss
 from metasegment.network.unet import build_network, load_network
+from metasegment.network.weights_file import read_tensors
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
 from metasegment.training.config import read_config
 from metasegment.training.curves import Curves
@@ -101,6 +102,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(a_config: Path, a_settl
     untrained = dict(build_network().named_parameters())
     assert not any(torch.equal(parameter, weights[0][name]) for name, parameter in untrained.items())
     load_network(broken / "weights.safetensors")
+    milestones = [sorted(folder.glob("average-*.safetensors")) for folder in (whole, broken)]
+    assert [path.name for path in milestones[0]] == ["average-000000004.safetensors", "average-000000008.safetensors"]
+    for path, again in zip(*milestones, strict=True):
+        kept, facts = read_tensors(path)
+        assert (facts["tasks"], facts["seed"]) == (path.stem.removeprefix("average-").lstrip("0"), str(SEED))
+        assert all(torch.equal(tensor, read_tensors(again)[0][name]) for name, tensor in kept.items())
+    assert milestones[0][0].stat().st_size < LARGEST_FILE / 2
+    load_network(milestones[0][0])
 
     curves = [read_curves(folder) for folder in (whole, broken)]
     assert curves[0] == curves[1]
@@ -108,7 +117,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(a_config: Path, a_settl
     assert len(points) == len(set(points))
     assert {tasks for tasks, _ in points} == {"4", "8"}
     assert {name for _, name in points} == {
-        f"validation/{method}_{n}" for method in ("in_context", "interpolation") for n in (1, 3, 5)
+        f"withheld/{method}_{n}" for method in ("in_context", "interpolation") for n in (1, 3, 5)
     }
 
 
@@ -196,6 +205,13 @@ def test_after_a_resume_the_curves_go_on_from_the_checkpoint_without_repeats(tmp
     assert read_curves(tmp_path)[-1] == ["300", "loss", "0.25"]
     assert [row[:2] for row in read_curves(tmp_path)].count(["300", "loss"]) == 1
     assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_without_tensorboard_there_are_curves_nevertheless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metasegment.training.curves.importlib.util.find_spec", lambda name: None)
+    Curves(tmp_path, 0).add(4, {"loss": 0.5})
+    assert read_curves(tmp_path) == [["4", "loss", "0.5"]]
+    assert not list(tmp_path.glob("events.*"))
 
 
 # --- losses --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metasegment.episodes.bank import Bank, LabelledVolume, load_bank
 from metasegment.episodes.held_out import UNSEEN, held_out_tasks
+from metasegment.episodes.withheld import LARGEST, withheld_tasks
 from metasegment.errors import InputError
 from metasegment.prompts.interpolation import annotated_planes
 from metasegment.training.config import read_config
@@ -101,6 +102,35 @@ def test_held_out_slices_are_evenly_spaced_and_only_the_rest_is_scored(tmp_path:
 def test_held_out_tasks_need_a_validation_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no validation data"):
         next(held_out_tasks(tmp_path, (1,)))
+
+
+def a_volume_with(label: int, edge: int, image: bool) -> LabelledVolume:
+    """A cube of that label in the middle of a cube of label 1 that is three times as wide."""
+    labels = torch.ones(3 * edge, 3 * edge, 3 * edge, dtype=torch.int16)
+    labels[edge : 2 * edge, edge : 2 * edge, edge : 2 * edge] = label
+    return LabelledVolume("d", "c", 9 * labels if image else None, labels, (1.0, 1.0, 1.0), (1,), (label,))
+
+
+def test_withheld_structures_are_shown_in_their_image_or_rendered_always_in_the_same_way() -> None:
+    real, drawn = (a_volume_with(7, 20, image) for image in (True, False))
+    bank = Bank({"d": [real]}, [drawn])
+    first, again = (list(withheld_tasks(bank, (1, 3))) for _ in range(2))
+    assert [(t.slices, t.label) for t in first] == [(1, 7), (3, 7), (1, 7), (3, 7)]
+    assert torch.equal(first[0].scene.image[first[0].mask], torch.full((20**3,), 63.0))
+    assert all(torch.equal(one.scene.image, other.scene.image) for one, other in zip(first, again, strict=True))
+    assert float(first[2].scene.image.std()) == pytest.approx(1, abs=0.05)
+    assert all(int(task.mask.sum()) == 20**3 for task in first)
+
+
+def test_of_a_large_withheld_structure_every_nth_voxel_is_shown() -> None:
+    (task,) = withheld_tasks(Bank({}, [a_volume_with(7, 60, False)]), (3,))
+    assert task.mask.numel() <= LARGEST
+    assert task.scene.spacing == (2.0, 2.0, 2.0)
+    assert int(task.mask.sum()) == 30**3
+
+
+def test_a_bank_that_withholds_nothing_has_no_such_tasks(bank: Bank) -> None:
+    assert not list(withheld_tasks(bank, (1, 3, 5)))
 
 
 def names_in(description: Path) -> dict[str, str]:

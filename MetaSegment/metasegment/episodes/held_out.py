@@ -60,10 +60,11 @@ def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]
             case = Case(dataset, folder.name, folder / "image.nii.gz", folder / "labels.nii.gz", licence="")
             volume = read_case(case)
             for label in labels:
-                yield from _tasks(volume, label, counts)
+                yield from tasks_of(volume, label, counts)
 
 
-def _tasks(volume: LabelledVolume, label: int, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
+def tasks_of(volume: LabelledVolume, label: int, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
+    """A structure of a volume with an image, with each number of annotated slices; none where it spans too few."""
     assert volume.image is not None
     mask = volume.labels == label
     filled = mask.flatten(1).any(1).nonzero()[:, 0]

@@ -13,8 +13,8 @@ class LabelledVolume:
     """`image` (k, j, i) int16 or float32, or None for a label map without an image; `labels` (k, j, i) int16;
     `spacing` in mm (k, j, i).
 
-    `targets` are the labels that may be segmented; `group` names what is balanced in sampling (one data set, one
-    group).
+    `targets` are the labels that may be segmented, `withheld` those kept to judge by; `group` names what is balanced
+    in sampling (one data set, one group).
     """
 
     group: str
@@ -23,6 +23,7 @@ class LabelledVolume:
     labels: Tensor
     spacing: tuple[float, float, float]
     targets: tuple[int, ...]
+    withheld: tuple[int, ...] = ()
 
     def to(self, device: str) -> LabelledVolume:
         return replace(self, image=None if self.image is None else self.image.to(device), labels=self.labels.to(device))

@@ -23,7 +23,9 @@ IGNORED = "ignore"
 
 @dataclass(frozen=True)
 class Case:
-    """Files of one volume; `image` is None for a label map. `never` are label values that are no structures."""
+    """Files of one volume; `image` is None for a label map. `never` are label values that are no structures,
+    `withheld` structures that are never a target.
+    """
 
     dataset: str
     name: str
@@ -31,6 +33,7 @@ class Case:
     labels: Path
     licence: str
     never: tuple[int, ...] = ()
+    withheld: tuple[int, ...] = ()
 
 
 def find_cases(root: Path) -> list[Case]:
@@ -60,9 +63,10 @@ def read_case(case: Case, withheld: Sequence[int] = ()) -> LabelledVolume:
             f"{case.image} has {tuple(image.shape)} voxels (k, j, i) and {case.labels} has {tuple(labels.shape)}: "
             "the two must be on one grid; resample one of them or remove the case"
         )
-    never = {*withheld, *case.never}
-    targets = tuple(v for v in labels.unique().tolist() if v > 0 and v not in never)
-    return LabelledVolume(case.dataset, case.name, image, labels, spacing, targets)
+    kept = {*withheld, *case.withheld}
+    structures = [v for v in labels.unique().tolist() if v > 0 and v not in case.never]
+    targets, present = (tuple(v for v in structures if (v in kept) == held) for held in (False, True))
+    return LabelledVolume(case.dataset, case.name, image, labels, spacing, targets, present)
 
 
 def _own_layout(root: Path) -> Iterator[Case]:
@@ -75,7 +79,7 @@ def _own_layout(root: Path) -> Iterator[Case]:
         described = _described(description)
         licence, withheld = str(described.get("licence", "")), tuple(described.get("withheld", ()))
         for path in sorted(description.parent.glob("*.nii.gz")):
-            yield Case(description.parent.name, path.name, None, path, licence, withheld)
+            yield Case(description.parent.name, path.name, None, path, licence, withheld=withheld)
 
 
 def _decathlon(folder: Path) -> Iterator[Case]:

@@ -24,8 +24,8 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class Data:
-    """`root` is a packed bank, or a folder that holds train/ and labelmaps/, and validation/ for the curves, or data
-    sets as MSD and nnU-Net have them; `withheld` label values, by data set, are never targets.
+    """`root` is a packed bank, or a folder that holds train/ and labelmaps/, or data sets as MSD and nnU-Net have them;
+    `withheld` label values, by data set, are never targets: the curves are of them.
     """
 
     root: str
@@ -68,7 +68,7 @@ class Optimiser:
 @dataclass(frozen=True)
 class Run:
     """Everything that is random follows from `seed`. `workers` make episodes: processes on a CPU, threads on a GPU.
-    `validation_tasks` is the number of tasks between two points of the validation curve.
+    Every `milestone_tasks` tasks the running average is kept as a weights file, and judged on withheld structures.
     """
 
     seed: int
@@ -76,7 +76,7 @@ class Run:
     device: str = "auto"
     workers: int = 1
     checkpoint_seconds: float = 60.0
-    validation_tasks: int = 2500
+    milestone_tasks: int = 2500
 
 
 @dataclass(frozen=True)

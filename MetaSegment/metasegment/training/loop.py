@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..episodes.bank import Bank, load_bank
+from ..episodes.withheld import withheld_tasks
 from ..errors import InputError
 from ..network.engine import choose_device
 from ..network.meta_parameters import learnt_path, save_learnt
@@ -30,7 +31,7 @@ from .ranks import Ranks, joined_ranks, own_device
 from .state import State, initial_state
 from .step import Trainee, learning_rate, optimise
 from .throughput import Meter
-from .validation import validate
+from .validation import SLICE_COUNTS, validate
 
 #: Optimiser steps between two lines of the curves.
 REPORT_STEPS = 25
@@ -96,12 +97,22 @@ def _output(config: Config, state: State) -> Path:
 
 
 def _write(config: Config, state: State, output: Path) -> None:
-    facts = {"tasks": str(state.tasks), "seed": str(config.run.seed)}
+    facts = _facts(config, state)
     start, learnt = config.network.first_weights, config.network.learnt
     if start and output == learnt_path(start, learnt):
         save_learnt(start, learnt, {name: t.half() for name, t in state.average.items()}, facts)
     else:
         save_weights(output, config.network.size, _small(state.average), facts)
+
+
+def _keep_average(config: Config, state: State) -> None:
+    """Keeps the running average as weights that can be released: a run may be stopped, or lost, at any time."""
+    path = Path(config.run.output) / f"average-{state.tasks:09d}.safetensors"
+    save_weights(path, config.network.size, _small(state.average), _facts(config, state))
+
+
+def _facts(config: Config, state: State) -> dict[str, str]:
+    return {"tasks": str(state.tasks), "seed": str(config.run.seed)}
 
 
 def _small(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -122,8 +133,9 @@ def _run(config: Config, state: State, bank: Bank, trainee: Trainee, ranks: Rank
         out_of_time = bool(ranks.from_first(expired, trainee.device))
         if len(meter.outcomes) == REPORT_STEPS:
             _publish(curves, state.tasks, {**meter.read(), "rate": learning_rate(config, before)})
-        if curves and not out_of_time and _passed(config.run.validation_tasks, before, state.tasks):
-            _publish(curves, state.tasks, _validated(config, state, trainee))
+        if curves and _passed(config.run.milestone_tasks, before, state.tasks):
+            _keep_average(config, state)
+            _publish(curves, state.tasks, _validated(state, bank, trainee))
         if ranks.first and (time.monotonic() - saved > config.run.checkpoint_seconds or out_of_time):
             save_checkpoint(folder, state.tasks, state.tensors(), {"seed": config.run.seed})
             saved = time.monotonic()
@@ -137,13 +149,11 @@ def _passed(interval: int, before: int, after: int) -> bool:
     return after // interval > before // interval
 
 
-def _validated(config: Config, state: State, trainee: Trainee) -> dict[str, float]:
-    root = Path(config.data.root)
-    if not (root / "validation").is_dir():
-        return {}
+def _validated(state: State, bank: Bank, trainee: Trainee) -> dict[str, float]:
     trained = {name: p.detach().clone() for name, p in state.network.named_parameters()}
     set_parameters(state.network, state.average)
-    values: dict[str, Any] = validate(state.network, root, trainee.precision, trainee.device)
+    tasks = withheld_tasks(bank, SLICE_COUNTS)
+    values: dict[str, Any] = validate(state.network, tasks, trainee.precision, trainee.device)
     set_parameters(state.network, trained)
     return values
 

@@ -113,7 +113,7 @@ def with_earlier_answers(config: Config, batch: Sequence[Numbered], trainee: Tra
         grids[n][PREVIOUS] = 2 * answer - 1
         if happens(chances[n], STROKED):
             episode = batch[n].episode
-            chance = Generator(grids[n].device).manual_seed(config.run.seed * 104729 + batch[n].number)
+            chance = Generator().manual_seed(config.run.seed * 104729 + batch[n].number)
             strokes = draw_strokes(answer > 0.5, episode.target > 0.5, episode.weight > 0, chance)
             grids[n][list(STROKES)] = strokes
             if happens(chances[n], UNSEEN):

@@ -1,15 +1,15 @@
-"""Points of the validation curve: the in-context answer and plain interpolation on held-out structures."""
+"""Points of a run's curve: the in-context answer and plain interpolation on structures that are not trained on."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Iterable
 from statistics import mean
 
 import torch
 from torch import nn
 
-from ..episodes.held_out import HeldOutTask, held_out_tasks
+from ..episodes.held_out import HeldOutTask
 from ..episodes.slices import STRUCTURE
 from ..grid import to_voxels, working_grid
 from ..network.precision import Precision
@@ -20,13 +20,13 @@ CELLS = 48**3
 SLICE_COUNTS = (1, 3, 5)
 
 
-def validate(network: nn.Module, root: Path, precision: Precision, device: str) -> dict[str, float]:
+def validate(network: nn.Module, tasks: Iterable[HeldOutTask], precision: Precision, device: str) -> dict[str, float]:
     """Mean over data sets of the Dice on unannotated voxels, by method and number of slices."""
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for task in held_out_tasks(root, SLICE_COUNTS):
+    for task in tasks:
         learned, classical = _scores(network, task, precision, device)
-        scores[f"validation/in_context_{task.slices}"][task.dataset].append(learned)
-        scores[f"validation/interpolation_{task.slices}"][task.dataset].append(classical)
+        scores[f"withheld/in_context_{task.slices}"][task.dataset].append(learned)
+        scores[f"withheld/interpolation_{task.slices}"][task.dataset].append(classical)
     return {name: mean(mean(values) for values in by_dataset.values()) for name, by_dataset in scores.items()}
 
 
