@@ -19,6 +19,8 @@ from .volume import Geometry
 
 UNKNOWN, BACKGROUND = 0, 255
 AXIS_NAMES = ("k", "j", "i")
+# Labels that were floats come back from 8 bits and a scale factor as 0.996 and the like.
+_ROUNDING = 0.01
 _T = TypeVar("_T")
 _HOW_TO = (
     "on an annotated slice every voxel is a structure (1...254) or background (255; in a .seg.nrrd: a "
@@ -61,7 +63,8 @@ class Annotation:
     """What the user has labelled on a volume's grid, and the slices found in it.
 
     `labels` are uint8 (k, j, i): 0 unknown, 1...254 structures, 255 background. `structures` are those
-    present, sorted; `names` and `colors` (red, green, blue, 0...1) may lack some of them.
+    present, sorted; `names` and `colors` (red, green, blue, 0...1) may lack some of them. `notes` are sentences for
+    the user about what the reader left out.
     """
 
     labels: np.ndarray
@@ -71,6 +74,7 @@ class Annotation:
     structures: tuple[int, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     colors: Mapping[int, Color] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def empty_annotation(geometry: Geometry) -> Annotation:
@@ -93,8 +97,8 @@ def annotation_from_labels(
     if labels.shape != geometry.shape:
         raise InputError(f"labels have shape {labels.shape}, the image has {geometry.shape} (k, j, i)")
     labels = as_label_array(labels)
-    slices = _full_planes(labels)
-    rest = _outside(labels, slices)
+    slices = full_planes(labels)
+    rest = known_outside(labels, slices)
     annotation = Annotation(
         labels=labels,
         geometry=geometry,
@@ -125,7 +129,7 @@ def add_oblique_slice(annotation: Annotation, mask: np.ndarray, affine: np.ndarr
         )
     labels = annotation.labels.copy()
     labels.ravel()[flat] = values
-    slices = _full_planes(labels)
+    slices = full_planes(labels)
     new = () if _lies_in_a_plane(flat, labels.shape, slices) else (ObliqueSlice(flat, affine),)
     oblique = annotation.oblique + new
     on_oblique = np.concatenate([np.empty(0, np.int64), *(sheet.flat for sheet in oblique)])
@@ -167,7 +171,10 @@ def require_usable(annotation: Annotation) -> None:
         if not any(drawn):
             raise InputError(f"no slice is fully annotated: {_nearest_miss(labels)}; {_HOW_TO}")
     if not annotation.structures:
-        raise InputError("only background (255) is annotated; draw each structure on at least one slice")
+        raise InputError(
+            "only background (255) is annotated; draw each structure on at least one slice (1...254, so not 255 as in "
+            "masks of 0 and 255)"
+        )
     for label, name in annotation.names.items():
         if label not in annotation.structures:
             raise InputError(f"structure '{name}' (label {label}) has no voxel; draw it on a slice or remove it")
@@ -176,14 +183,16 @@ def require_usable(annotation: Annotation) -> None:
 def as_label_array(array: np.ndarray) -> np.ndarray:
     """Labels as uint8; raises InputError for values that are not whole numbers 0...255."""
     lowest, highest = array.min(), array.max()
-    if not (lowest >= 0 and highest <= BACKGROUND):  # written so that NaN is refused too
+    if not (lowest >= -_ROUNDING and highest <= BACKGROUND + _ROUNDING):  # written so that NaN is refused too
         raise InputError(
             f"labels out of range: {lowest:g} to {highest:g}; allowed are 0 unknown, 1...254, 255 background"
         )
-    labels = np.ascontiguousarray(array, np.uint8)
-    if array.dtype.kind == "f" and not np.array_equal(labels, array):
+    if array.dtype.kind != "f":
+        return np.ascontiguousarray(array, np.uint8)
+    whole = np.rint(array)
+    if np.abs(array - whole).max() > _ROUNDING:
         raise InputError("labels out of range: some are fractions; a label is a whole number 0...255")
-    return labels
+    return np.ascontiguousarray(whole, np.uint8)
 
 
 def mark_background(labels: np.ndarray, segments: Sequence[Segment]) -> list[Segment]:
@@ -202,7 +211,7 @@ def _of_structures(table: Mapping[int, _T]) -> dict[int, _T]:
     return {label: table[label] for label in sorted(table) if _is_structure(label)}
 
 
-def _full_planes(labels: np.ndarray) -> tuple[AnnotatedSlice, ...]:
+def full_planes(labels: np.ndarray) -> tuple[AnnotatedSlice, ...]:
     """Planes without an unknown voxel. A minimum of bytes runs at memory speed and copies nothing."""
     along_k = labels.min(axis=(1, 2))
     over_k = labels.min(axis=0)
@@ -211,7 +220,7 @@ def _full_planes(labels: np.ndarray) -> tuple[AnnotatedSlice, ...]:
     return tuple(AnnotatedSlice(axis, int(n)) for axis, low in enumerate(lowest) for n in np.flatnonzero(low))
 
 
-def _outside(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...]) -> np.ndarray:
+def known_outside(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...]) -> np.ndarray:
     """Flat indices of known voxels on none of the planes; cheap when there are none."""
     free = [n - sum(plane.axis == axis for plane in slices) for axis, n in enumerate(labels.shape)]
     if np.count_nonzero(labels) == labels.size - int(np.prod(free)):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Red, green, blue, 0…1.
 Color = tuple[float, float, float]
+#: Of a structure that has none.
+GREY: Color = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,14 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Voxels (k, j, i) of any integer type or 32-bit float, with their geometry."""
+    """Voxels (k, j, i) of any integer type or 32-bit float, with their geometry.
+
+    `notes` are sentences for the user about what the reader left out or filled in.
+    """
 
     array: np.ndarray
     geometry: Geometry
+    notes: tuple[str, ...] = ()
 
 
 def _times(values: tuple[float, ...]) -> str:

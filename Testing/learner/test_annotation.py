@@ -341,16 +341,17 @@ def test_an_empty_segment_is_refused_by_its_name(grid: Geometry, tmp_path: Path)
 
 
 def test_overlapping_segments_are_refused(grid: Geometry, tmp_path: Path) -> None:
-    layers = sitk.Compose([sitk.GetImageFromArray(labels_with((0, 4)))] * 2)
-    layers.SetMetaData("Segment0_ID", "Liver")
+    layers = sitk.Compose([sitk.GetImageFromArray((labels_with((0, 4)) == 1).astype(np.uint8))] * 2)
+    for n, name in enumerate(("Liver", "Tumour")):
+        layers.SetMetaData(f"Segment{n}_ID", name)
     sitk.WriteImage(layers, str(tmp_path / "a.seg.nrrd"))
-    assert "overlapping segments" in refusal_of_file(tmp_path / "a.seg.nrrd", grid)
+    assert "segments 'Liver' and 'Tumour' overlap" in refusal_of_file(tmp_path / "a.seg.nrrd", grid)
 
 
-def test_an_unreadable_colour_is_refused(grid: Geometry, tmp_path: Path) -> None:
+def test_an_unreadable_label_value_is_refused(grid: Geometry, tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(labels_with((0, 4)))
     image.SetMetaData("Segment0_ID", "Liver")
-    image.SetMetaData("Segment0_Color", "red")
+    image.SetMetaData("Segment0_LabelValue", "red")
     sitk.WriteImage(image, str(tmp_path / "a.seg.nrrd"))
     assert "'Liver' has an unreadable" in refusal_of_file(tmp_path / "a.seg.nrrd", grid)
 

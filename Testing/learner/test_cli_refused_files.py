@@ -106,13 +106,12 @@ def test_labels_out_of_range_are_refused(
     assert "labels out of range" in refused(annotation=saved_labels(labels))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_voxels_that_are_not_finite_are_refused(
-    refused: Callable[..., str], saved_image: Callable[[np.ndarray], Path], study: Study, bad: float
+def test_voxels_that_are_infinite_are_refused(
+    refused: Callable[..., str], saved_image: Callable[[np.ndarray], Path], study: Study
 ) -> None:
     array = study.volume.array.astype(np.float32)
-    array[3, 4, 5] = bad
-    assert "1 of 125,440 voxels that are NaN or infinite" in refused(saved_image(array))
+    array[3, 4, 5] = np.inf
+    assert "1 of 125,440 voxels that are infinite" in refused(saved_image(array))
 
 
 def test_a_constant_image_is_refused(

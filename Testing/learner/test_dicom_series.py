@@ -68,7 +68,9 @@ def test_a_missing_slice_is_found_and_placed(
 
 def test_a_repeated_slice_is_refused(a_ct_series: Path, tmp_path: Path, refusal: Callable[[Path], str]) -> None:
     shutil.copytree(a_ct_series, tmp_path, dirs_exist_ok=True)
-    shutil.copyfile(sorted(a_ct_series.iterdir())[10], tmp_path / "again.dcm")
+    again = pydicom.dcmread(sorted(a_ct_series.iterdir())[10])
+    again.PixelData = bytes(len(again.PixelData))
+    again.save_as(tmp_path / "again.dcm")
     assert "repeated" in refusal(tmp_path)
 
 
@@ -94,8 +96,11 @@ def test_segmentations_next_to_a_series_do_not_count_as_series(
     assert read_volume(tmp_path).array.shape == (3, 512, 512)
 
 
-def test_a_folder_with_segmentations_only_is_refused(data_folder: Path, refusal: Callable[[Path], str]) -> None:
-    assert "no DICOM image series (only SEG)" in refusal(data_folder / "dicom" / "dcmqi_ct3slice")
+def test_a_folder_with_segmentations_only_is_refused(
+    data_folder: Path, tmp_path: Path, refusal: Callable[[Path], str]
+) -> None:
+    shutil.copy(data_folder / "dicom" / "dcmqi_ct3slice" / "liver_seg.dcm", tmp_path)
+    assert "no DICOM image series (only SEG)" in refusal(tmp_path)
 
 
 def test_a_folder_without_dicom_is_refused(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
@@ -141,6 +146,7 @@ def test_a_time_series_in_one_folder_is_refused(
     folder = write_series(tmp_path / "series", textured_volume)
     for file in sorted(folder.iterdir()):
         later = pydicom.dcmread(file)
+        later.PixelData = later.PixelData[::-1]
         later.SOPInstanceUID = later.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
         later.save_as(folder / f"later_{file.name}")
     message = refusal(folder)

@@ -192,7 +192,7 @@ def test_a_seg_of_dcmqi_is_read_on_its_image(data_folder: Path) -> None:
     [
         ("dcmqi_ct3slice/partial_overlaps_seg.dcm", "overlap"),
         ("highdicom_test_files/seg_image_ct_true_fractional.dcm", "probabilities"),
-        ("highdicom_test_files/seg_image_cr_binary.dcm", "stack of even slices"),
+        ("highdicom_test_files/seg_image_cr_binary.dcm", "do not tell their place"),
         ("highdicom_test_files/ct_image.dcm", "modality CT holds no structures"),
     ],
 )

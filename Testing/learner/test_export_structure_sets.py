@@ -111,9 +111,12 @@ def test_what_is_not_on_the_images_slices_is_refused(
     drawn, series = a_drawn_series
     to_file(drawn, tmp_path / "out.rtstruct.dcm", series)
     shifted = pydicom.dcmread(tmp_path / "out.rtstruct.dcm")
+    half_a_slice = textured_volume.geometry.index_to_world[:3, 2] / 2
     for roi in shifted.ROIContourSequence:
         for contour in roi.ContourSequence:
-            contour.ContourData = [float(value) + 1.7 for value in contour.ContourData]
+            contour.ContourData = (
+                (np.reshape(contour.ContourData, (-1, 3)).astype(float) + half_a_slice).ravel().tolist()
+            )
     shifted.save_as(tmp_path / "shifted.dcm")
     with pytest.raises(InputError, match=r"shifted\.dcm: its contours are not on the image's slices"):
         read_structures(tmp_path / "shifted.dcm", read_volume(series).geometry)
@@ -146,7 +149,7 @@ def test_shared_borders_go_to_the_smaller_and_larger_overlaps_are_refused(
     contour.ContourData = [f"{value:.3f}" for value in points.ravel()]
     overlapping.save_as(tmp_path / "b.dcm")
     if refused:
-        with pytest.raises(InputError, match="structures overlap: number 1 shares"):
+        with pytest.raises(InputError, match="structures overlap: 'Structure 1' shares"):
             read_structures(tmp_path / "b.dcm", grid)
     else:
         np.testing.assert_array_equal(read_structures(tmp_path / "b.dcm", grid).labels == 2, labels == 2)

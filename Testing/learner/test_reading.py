@@ -12,7 +12,8 @@ import pytest
 import SimpleITK as sitk
 
 from metasegment.errors import InputError
-from metasegment.io.image_file import available_memory, refuse_too_large
+from metasegment.io.image_file import refuse_too_large
+from metasegment.io.image_shape import available_memory
 from metasegment.io.volume_file import read_volume, read_voxels
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
@@ -106,14 +107,14 @@ def test_a_volume_one_voxel_thick_is_refused(
     assert "one voxel thick" in refusal(tmp_path / "thin.nrrd")
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_voxels_that_are_not_finite_are_counted_and_refused(
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_voxels_that_are_infinite_are_counted_and_refused(
     tmp_path: Path, refusal: Callable[[Path], str], bad: float
 ) -> None:
     values = np.random.default_rng(0).normal(size=(5, 6, 7)).astype(np.float32)
     values[1, 2:4, 3] = bad
     sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / "scan.nrrd"))
-    assert "2 of 210 voxels that are NaN or infinite" in refusal(tmp_path / "scan.nrrd")
+    assert "2 of 210 voxels that are infinite" in refusal(tmp_path / "scan.nrrd")
 
 
 def test_a_constant_image_is_refused(tmp_path: Path, refusal: Callable[[Path], str]) -> None:

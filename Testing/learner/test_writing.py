@@ -45,7 +45,8 @@ A_NOISY_VOLUME = """
 import resource, os, signal, sys
 import numpy as np
 from metasegment.errors import InputError
-from metasegment.volume import Geometry, Volume, write_volume
+from metasegment.io.volume_file import write_volume
+from metasegment.volume import Geometry, Volume
 noise = np.random.default_rng(0).integers(-1000, 1000, (20, 64, 64)).astype(np.int16)
 volume = Volume(noise, Geometry((64, 64, 20), (1, 1, 1), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1)))
 def report():

@@ -137,7 +137,7 @@ def _pipInstall(requirements: list[str], done: Callable[[int], None]) -> None:
 
 def _verify() -> str | None:
     """What keeps the learner from starting, in one sentence; None where it would."""
-    modules = "torch, monai, safetensors, fastapi, uvicorn, httptools, pydicom, highdicom, skimage"
+    modules = "torch, monai, safetensors, nibabel, fastapi, uvicorn, httptools, pydicom, highdicom, skimage"
     try:
         subprocess.run(
             [slicerPython(), "-c", f"import {modules}"],

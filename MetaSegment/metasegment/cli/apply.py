@@ -20,7 +20,7 @@ from ..segmentation import Budget, Segmentation
 from ..task import Task
 from ..task_labels import to_task_labels
 from ..volume import Volume
-from . import common, report
+from . import common, files, report
 from .cohort import apply_to_cohort
 from .progress import ProgressBar
 
@@ -37,6 +37,7 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--seconds", type=float, default=Budget.seconds, help="time for adapting (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    files.add_structures(parser)
     common.add_save_task(parser, "the task grown by this case, slices and answer")
     common.add_device(parser)
     parser.set_defaults(run=run)
@@ -59,11 +60,12 @@ def apply_to_image(task: Task, options: argparse.Namespace) -> None:
     segmenter = common.make_segmenter(options)
     volume = read_volume(options.image)
     given = options.annotation
-    drawn = read_annotation_of(options.image, volume.geometry, given) if given else None
+    drawn = read_annotation_of(options.image, volume.geometry, given, options.structures) if given else None
+    files.tell(volume.notes + (drawn.notes if drawn else ()))
     annotation = to_task_labels(task, drawn) if drawn else None
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
-    write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output)
+    write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)

@@ -18,13 +18,14 @@ from ..network.unet import RELEASED
 from ..segmenter import Segmenter
 from ..segmenter.load import load_segmenter
 from ..volume import Volume
+from . import files
 
 Commands = argparse._SubParsersAction
 #: What images and annotations can be, for those who ask for help.
 IMAGE = "NRRD, NIfTI, MHA or a folder with one DICOM series"
 ANNOTATION = (
-    "label file on the same grid: 0 unknown, 1…254 structures, 255 known background; or a DICOM SEG or RTSTRUCT of the "
-    "image, each slice that it has something on being fully annotated"
+    "label file on the image's voxels: 0 unknown, 1…254 structures, 255 known background; or a DICOM SEG or RTSTRUCT "
+    "of the image, each slice that it has something on being fully annotated"
 )
 
 
@@ -32,6 +33,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     """IMAGE and ANNOTATION, and where to compute."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help=IMAGE)
     parser.add_argument("annotation", metavar="ANNOTATION", type=Path, help=ANNOTATION)
+    files.add_structures(parser)
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
@@ -46,8 +48,11 @@ def add_save_task(parser: argparse.ArgumentParser, of: str) -> None:
 
 
 def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
+    """The image and what is drawn on it; what the readers left out is told on standard error."""
     volume = read_volume(options.image)
-    return volume, read_annotation_of(options.image, volume.geometry, options.annotation)
+    annotation = read_annotation_of(options.image, volume.geometry, options.annotation, options.structures)
+    files.tell(volume.notes + annotation.notes)
+    return volume, annotation
 
 
 def make_segmenter(options: argparse.Namespace) -> Segmenter:

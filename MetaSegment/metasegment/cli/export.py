@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..errors import InputError
 from ..export.to_file import FORMATS, to_file
+from . import files
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -30,6 +30,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         metavar="IMAGE",
         help="the image it was drawn on; for .dcm the folder of its DICOM series",
     )
+    files.add_structures(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,10 +38,9 @@ def run(options: argparse.Namespace) -> None:
     inputs = [path.resolve() for path in (options.segmentation, options.reference) if path]
     if options.to.resolve() in inputs:
         raise InputError(f"cannot write {options.to}: it is an input; give another file name")
-    written = to_file(options.segmentation, options.to, options.reference)
+    written = to_file(options.segmentation, options.to, options.reference, options.structures)
     print(*written.files, sep="\n")
-    for note in written.notes:
-        print(f"metasegment: {note}", file=sys.stderr)
+    files.tell(written.notes)
 
 
 _FORMATS = """The name of FILE says the format:

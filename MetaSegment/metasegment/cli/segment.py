@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     budget = Budget(seconds=options.seconds)
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, progress)
-    write_result(result, volume, annotation, options.output, options.uncertainty)
+    write_result(result, volume, annotation, options.output, options.uncertainty, options.image)
     print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
     if options.save_task:
         taught = complete(annotation, result.labels)
@@ -50,11 +50,16 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_result(
-    result: Segmentation, volume: Volume, annotation: Annotation, output: Path, uncertainty: Path | None = None
+    result: Segmentation,
+    volume: Volume,
+    annotation: Annotation,
+    output: Path,
+    uncertainty: Path | None = None,
+    image: Path | None = None,
 ) -> None:
-    """The label map and, if asked for, the uncertainty on the whole grid."""
+    """The label map and, if asked for, the uncertainty on the whole grid, placed as in the `image`'s file."""
     if uncertainty:
         unsure = np.zeros(volume.array.shape, np.float32)
         unsure[result.map.region] = result.map.uncertainty
-        write_volume(Volume(unsure, volume.geometry), uncertainty)
-    write_segmentation(result.labels, volume.geometry, output, annotation.names, annotation.colors)
+        write_volume(Volume(unsure, volume.geometry), uncertainty, image)
+    write_segmentation(result.labels, volume.geometry, output, annotation.names, annotation.colors, image)

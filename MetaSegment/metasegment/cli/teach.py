@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..annotation import BACKGROUND, Annotation, annotation_from_labels
 from ..export import default_name, read_structures
-from ..io.annotation_file import frame_of_reference_for
+from ..io.annotation_file import frame_of_reference_for, places_of
 from ..io.task_file import read_task, write_task
 from ..io.volume_file import read_volume
 from ..progress import Progress
 from ..task_labels import to_task_labels
 from ..volume import Volume
-from . import common
+from . import common, files
 from .progress import ProgressBar
 
 
@@ -29,6 +29,7 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="TASK", help="the task's file")
     parser.add_argument("--task", type=Path, metavar="EARLIER", help="let this task grow; may be TASK itself")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
+    files.add_structures(parser)
     common.add_device(parser)
     parser.set_defaults(run=run)
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     common.require_place(options.output, spared=(options.image, options.segmentation))
     earlier = read_task(options.task) if options.task else None
     segmenter = common.make_segmenter(options)
-    volume, annotation = _read(options.image, options.segmentation)
+    volume, annotation = _read(options)
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     if earlier:
         annotation = to_task_labels(earlier, annotation)
@@ -47,10 +48,13 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.output}: {', '.join(task.names.values())}; from {volumes} volume(s); {size / 1000:.0f} kB")
 
 
-def _read(image: Path, segmentation: Path) -> tuple[Volume, Annotation]:
+def _read(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     """The image, and the segmentation as an annotation without unknown voxels."""
+    image, segmentation = options.image, options.segmentation
     volume = read_volume(image)
-    found = read_structures(segmentation, volume.geometry, frame_of_reference_for(image, segmentation))
+    frame = frame_of_reference_for(image, segmentation)
+    found = read_structures(segmentation, volume.geometry, frame, options.structures, places_of(image))
+    files.tell(volume.notes + found.notes)
     segments = found.drawn()
     found.labels[found.labels == 0] = BACKGROUND
     names = {segment.label: segment.name for segment in segments if segment.name != default_name(segment.label)}

@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.dicom_series import is_dicom, is_of_image
-from ..io.image_file import WRITABLE, frames_in
+from ..io.dicom_file import is_dicom, is_of_image
+from ..io.image_file import WRITABLE
+from ..io.volume_file import frames_in
 
 #: What a cohort can be made of, for those who ask for help.
 SOURCE = "a folder of images or DICOM series, a sequence (4D), or a text file of lines IMAGE[,ANNOTATION]"

@@ -48,8 +48,9 @@ def shape_of(mask: np.ndarray, geometry: Geometry) -> Shape:
 
 
 def intensity_of(mask: np.ndarray, values: np.ndarray) -> Intensity:
-    """Of the image's `values` (k, j, i) in a mask that has voxels."""
+    """Of the image's `values` (k, j, i) in a mask that has voxels; NaN is no value, and all are NaN where none is."""
     inside = values[mask].astype(np.float64)
+    inside = inside[~np.isnan(inside)] if not np.isnan(inside).all() else inside
     return Intensity(float(inside.mean()), float(inside.std()), float(inside.min()), float(inside.max()))
 
 

@@ -6,21 +6,21 @@ Array axes are k, j, i.
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..anatomy.terminology import terminology_of
-from ..annotation import BACKGROUND, as_label_array, mark_background
 from ..errors import InputError
-from ..io.annotation_file import read_label_file
+from ..io.annotation_file import on_grid
+from ..io.background import finished, without_background
 from ..io.dicom_annotation import read_drawn
-from ..io.dicom_series import is_dicom
-from ..io.seg_nrrd import segments_in
+from ..io.dicom_file import is_dicom
+from ..io.label_file import read_label_file
 from ..io.terminology import terminology_in
-from ..regrid import label_counts, moved_to_grid
+from ..regrid import label_counts
 from ..structure import Color, Segment
 from ..task import Task
 from ..volume import Geometry
@@ -30,11 +30,15 @@ _GOLDEN_RATIO = 0.618034  # steps of it spread hues so that no two of the first 
 
 @dataclass(frozen=True, eq=False)
 class Structures:
-    """Labels uint8 (k, j, i), 0 = background, and one segment for each label that has voxels or a name."""
+    """Labels uint8 (k, j, i), 0 = background, and one segment for each label that has voxels or a name.
+
+    `notes` are sentences for the user about what the reader left out or renumbered.
+    """
 
     labels: np.ndarray
     geometry: Geometry
     segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
 
     def drawn(self) -> tuple[Segment, ...]:
         """The segments that have voxels; raises InputError where none has."""
@@ -72,22 +76,27 @@ def structures_of_task(task: Task, labels: np.ndarray, geometry: Geometry) -> St
 
 
 def read_structures(
-    path: str | Path, grid: Geometry | None = None, frame_of_reference: str | None = None
+    path: str | Path,
+    grid: Geometry | None = None,
+    frame_of_reference: str | None = None,
+    names: Sequence[str] = (),
+    same_grids: Sequence[Geometry] = (),
 ) -> Structures:
     """Read a label map, `.seg.nrrd`, DICOM segmentation or structure set; onto `grid` where one is given.
 
-    Labels are numbered as in annotations: 1...254 are structures, 255 counts as background, and so does a segment
-    of that name. Raises InputError, naming
+    Labels are numbered as in annotations: 1...254 are structures, 255 counts as background where it fills annotated
+    slices, and so does a segment of that name; elsewhere 255 is a structure, which gets a free number. `names` chooses
+    structures; `same_grids` are other places that the image's header tells. Raises InputError, naming
     the file, where it is unreadable, empty, has overlapping segments or does not lie on the grid's voxels.
     """
     if is_dicom(path):
-        drawn = read_drawn(path, grid, frame_of_reference)
-        return Structures(_without_background(drawn.labels), drawn.geometry, drawn.segments)
-    found = _from_label_file(path)
+        drawn = read_drawn(path, grid, frame_of_reference, names)
+        return Structures(without_background(drawn.labels), drawn.geometry, drawn.segments, drawn.notes)
+    found = _from_label_file(path, names)
     if grid is None:
         return found
     try:
-        return Structures(moved_to_grid(found.labels, found.geometry, grid), grid, found.segments)
+        return replace(found, labels=on_grid(found.labels, found.geometry, grid, same_grids), geometry=grid)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -107,24 +116,15 @@ def present_labels(labels: np.ndarray) -> tuple[int, ...]:
     return tuple(np.flatnonzero(label_counts(labels)).tolist())
 
 
-def _from_label_file(path: str | Path) -> Structures:
-    volume, metadata = read_label_file(path)
-    try:
-        labels = as_label_array(volume.array)
-        segments = mark_background(labels, segments_in(metadata))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    labels = _without_background(labels)
-    named = {segment.label: segment for segment in segments if segment.label != BACKGROUND}
+def _from_label_file(path: str | Path, names: Sequence[str]) -> Structures:
+    file = read_label_file(path, names)
+    labels, notes = finished(file.labels)
+    named = {segment.label: segment for segment in file.segments}
     found = sorted({*present_labels(labels), *named} - {0})
-    return Structures(labels, volume.geometry, tuple(named.get(label, _segment(label, {}, {})) for label in found))
+    segments = tuple(named.get(label, _segment(label, {}, {})) for label in found)
+    return Structures(labels, file.geometry, segments, notes)
 
 
 def _segment(label: int, names: Mapping[int, str], colors: Mapping[int, Color]) -> Segment:
     name = names.get(label, default_name(label))
     return Segment(label, name, colors.get(label, default_color(label)), terminology_of(name))
-
-
-def _without_background(labels: np.ndarray) -> np.ndarray:
-    labels[labels == BACKGROUND] = 0
-    return labels

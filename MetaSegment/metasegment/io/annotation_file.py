@@ -3,47 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Annotation, annotation_from_labels, as_label_array, mark_background
+from ..annotation import Annotation, annotation_from_labels
 from ..errors import InputError
+from ..regrid import moved_to_grid
 from ..structure import Segment
-from ..volume import Geometry, Volume
+from ..volume import Geometry
 from .dicom_annotation import read_drawn
-from .dicom_series import is_dicom
+from .dicom_file import is_dicom
 from .dicom_source import frame_of_reference_in
-from .image_file import read_image, read_metadata
-from .seg_nrrd import segments_in
-from .volume_file import volume_from_image
+from .label_file import read_label_file
+from .nifti import is_nifti, nifti_geometries
 
 
-def read_annotation(path: str | Path, geometry: Geometry, frame_of_reference: str | None = None) -> Annotation:
-    """Read a label file that lies on the image's grid `geometry`; see `annotation_from_labels`.
+def read_annotation(
+    path: str | Path,
+    geometry: Geometry,
+    frame_of_reference: str | None = None,
+    names: Sequence[str] = (),
+    same_grids: Sequence[Geometry] = (),
+) -> Annotation:
+    """Read a label file onto the image's grid `geometry`; see `annotation_from_labels`.
 
-    In a `.seg.nrrd` names and colours are kept, and a segment named "background" counts as 255 whatever its
-    value. Slices on which a DICOM segmentation or structure set has something are fully annotated, others unknown;
-    `frame_of_reference` is the DICOM image's, where it is one. Raises InputError, naming the file, where it is
-    unreadable, on another grid, drawn on another image, or holds nothing to learn from.
+    Axes in another order or direction and parts of the grid are moved to it. In a `.seg.nrrd` names and colours are
+    kept, and a segment named "background" counts as 255 whatever its value. Slices on which a DICOM segmentation or
+    structure set has something are fully annotated, others unknown; `frame_of_reference` is the DICOM image's, where it
+    is one. `names` chooses structures. `same_grids` are other places that the image's header tells. Raises InputError,
+    naming the file, where it is unreadable, on other voxels, drawn on another image, or holds nothing to learn from.
     """
     if is_dicom(path):
-        drawn = read_drawn(path, geometry, frame_of_reference)
-        return _annotation(drawn.labels, geometry, drawn.segments)
-    volume, metadata = read_label_file(path)
-    if difference := geometry.difference(volume.geometry):
-        raise InputError(f"{path} is not on the image's grid: it has {difference}")
+        drawn = read_drawn(path, geometry, frame_of_reference, names)
+        return replace(_annotation(drawn.labels, geometry, drawn.segments), notes=drawn.notes)
+    found = read_label_file(path, names)
     try:
-        segments = segments_in(metadata)
-        labels = as_label_array(volume.array)
-        return _annotation(labels, geometry, mark_background(labels, segments))
+        labels = on_grid(found.labels, found.geometry, geometry, same_grids)
+        return _annotation(labels, geometry, found.segments)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def read_annotation_of(image: Path, geometry: Geometry, annotation: Path) -> Annotation:
+def read_annotation_of(image: Path, geometry: Geometry, annotation: Path, names: Sequence[str] = ()) -> Annotation:
     """Reads what is drawn on an image file or folder whose grid is `geometry`; InputError as `read_annotation` has."""
-    return read_annotation(annotation, geometry, frame_of_reference_for(image, annotation))
+    frame = frame_of_reference_for(image, annotation)
+    return read_annotation(annotation, geometry, frame, names, places_of(image))
 
 
 def frame_of_reference_for(image: Path, drawn: Path) -> str | None:
@@ -51,12 +57,29 @@ def frame_of_reference_for(image: Path, drawn: Path) -> str | None:
     return frame_of_reference_in(image) if image.is_dir() and is_dicom(drawn) else None
 
 
-def read_label_file(path: str | Path) -> tuple[Volume, dict[str, str]]:
-    """A label file's voxels as they are, and its metadata; raises InputError where segments in it overlap."""
-    metadata = read_metadata(path)
-    if "Segment0_ID" in metadata and metadata["components"] != "1":
-        raise InputError(f"{path} has overlapping segments; save it with segments that do not overlap")
-    return volume_from_image(read_image(path), path), metadata
+def places_of(image: Path) -> tuple[Geometry, ...]:
+    """The grids that other programs take an image for, beside our own: a NIfTI header may tell two."""
+    return nifti_geometries(image) if image.is_file() and is_nifti(image) else ()
+
+
+def on_grid(labels: np.ndarray, found: Geometry, wanted: Geometry, same: Sequence[Geometry] = ()) -> np.ndarray:
+    """Labels (k, j, i) moved to the grid `wanted`, or to one of those that are the `same` for other programs.
+
+    Raises InputError as `moved_to_grid` does, for the wanted one.
+    """
+    if wanted.difference(found) is None:
+        return labels
+    try:
+        return moved_to_grid(labels, found, wanted)
+    except InputError:
+        for other in same:
+            if other.difference(wanted) is None:
+                continue
+            try:
+                return moved_to_grid(labels, found, other)
+            except InputError:
+                continue
+        raise
 
 
 def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment]) -> Annotation:

@@ -29,7 +29,7 @@ def polygons_around(mask: np.ndarray) -> list[np.ndarray]:
     for part in range(1, count + 1):
         framed = np.pad(parts == part, 1)  # open at no edge of the image
         outlines = [outline[:-1] + corner for outline in find_contours(framed.astype(np.float32), _EDGE)]
-        outer, *holes = sorted(outlines, key=lambda outline: -abs(_area(outline)))
+        outer, *holes = sorted(outlines, key=lambda outline: -area_of(outline))
         for hole in holes:
             outer = _joined(outer, hole)
         polygons.append(outer)
@@ -61,10 +61,15 @@ def _crossings(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, x[edge] + share * (next_x - x)[edge]
 
 
-def _area(polygon: np.ndarray) -> float:
-    """Shoelace formula; the sign tells the direction of travel."""
+def area_of(polygon: np.ndarray) -> float:
+    """Of a simple closed polygon (n, 2), by the shoelace formula."""
     (y, x), (next_y, next_x) = polygon.T, np.roll(polygon, -1, axis=0).T
-    return float((x * next_y - next_x * y).sum()) / 2
+    return abs(float((x * next_y - next_x * y).sum())) / 2
+
+
+def length_of(polygon: np.ndarray) -> float:
+    """Of a closed polygon's outline (n, 2)."""
+    return float(np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1).sum())
 
 
 def _joined(outer: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import InputError
+from .dicom_file import quiet_pydicom
 
 _NEEDED = ("pydicom", "highdicom", "skimage")
 
 
-def missing_libraries() -> tuple[str, ...]:
+def missing_libraries(needed: Sequence[str] = _NEEDED) -> tuple[str, ...]:
     """The libraries that DICOM objects need and this Python lacks; imports none."""
-    return tuple(name for name in _NEEDED if importlib.util.find_spec(name) is None)
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
 @contextmanager
-def dicom_libraries() -> Iterator[None]:
-    """Raise InputError, saying what to install, where a library that DICOM objects need is absent.
+def dicom_libraries(*needed: str) -> Iterator[None]:
+    """Raise InputError, saying what to install, where a library that DICOM objects need (one of those named, or any) is
+    absent.
 
     Within, warnings are not shown: pydicom and highdicom print names and values of the patient's headers in them.
     """
-    for name in missing_libraries():
+    for name in missing_libraries(needed or _NEEDED):
         raise InputError(f"this kind of DICOM object needs {name}: pip install 'metasegment[dicom]'")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet_pydicom():
         yield

@@ -1,4 +1,4 @@
-"""One DICOM file of many frames (enhanced CT, MR, PET) to one SimpleITK image: frames by position, not by order.
+"""One DICOM file of many frames (enhanced CT, MR, PET; nuclear medicine) to one volume: frames by their positions.
 
 ITK takes frames as they come and the first distance for all: it would not notice gaps, repetitions or time series.
 """
@@ -11,37 +11,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..volume import Geometry, Volume
+from .dicom_file import DAMAGED, header_of
 from .dicom_libraries import dicom_libraries
+from .dicom_nuclear import read_nuclear
 from .dicom_stack import Stack, refuse_uneven
-from .image_file import refuse_too_large
+from .image_shape import refuse_too_many_bytes
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
     from pydicom import Dataset
 
 _UNEVEN = 0.1  # what passed our own look at the stack shall pass highdicom's
-_DAMAGED = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError)
+_FLOAT = 8  # bytes
 
 
-def read_multiframe(path: str | Path) -> sitk.Image:
+def read_multiframe(path: str | Path) -> Volume:
     """Read the frames of a file as one volume, rescaled: 32-bit integers where all values are whole, else floats.
 
     Raises InputError, one line, where the extra `dicom` is not installed, and for frames without position, in several
     orientations, at uneven distances, or several at one position (a time series).
     """
-    import SimpleITK as sitk
-
     path = Path(path)
-    with dicom_libraries():
+    header = header_of(path)
+    if header.get("Modality") == "NM" and "PerFrameFunctionalGroupsSequence" not in header:
+        return _volume(*read_nuclear(path, header))
+    with dicom_libraries("highdicom"):
         import highdicom as hd
-        from pydicom import dcmread
 
         try:
-            header = dcmread(path, stop_before_pixels=True)
             frames = int(header.NumberOfFrames)
-            refuse_too_large(path, sitk.sitkFloat64, frames * header.Rows * header.Columns)
+            refuse_too_many_bytes(path, frames * header.Rows * header.Columns, _FLOAT)
             stack = _stack(path, header, frames)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise InputError(f"{path}: its frames have no position and orientation to stack them by") from error
         refuse_uneven(path, stack)
         try:
@@ -52,11 +53,11 @@ def read_multiframe(path: str | Path) -> sitk.Image:
                 rtol=_UNEVEN,
                 perpendicular_tol=_UNEVEN,
             )
-        except (RuntimeError, NotImplementedError, *_DAMAGED) as error:
+        except (RuntimeError, *DAMAGED) as error:
             raise InputError(
                 f"{path} cannot be read: damaged, or compressed in a way that pydicom needs pylibjpeg for"
             ) from error
-    return _image(volume.array, volume.affine)
+    return _volume(volume.array, volume.affine)
 
 
 def _stack(path: Path, header: Dataset, frames: int) -> Stack:
@@ -75,19 +76,16 @@ def _of(groups: tuple[Dataset, Dataset], keyword: str) -> Any:
     return (own.get(keyword) or shared[keyword].value)[0]
 
 
-def _image(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
+def _volume(array: np.ndarray, affine: np.ndarray) -> Volume:
     """From an array (k, j, i) and what takes (k, j, i, 1) to LPS mm; k is made to run along the slices' normal."""
-    import SimpleITK as sitk
-
     axes, origin = affine[:3, 2::-1], affine[:3, 3]
     if np.linalg.det(axes) < 0:
         array, origin = array[::-1], origin + axes[:, 2] * (len(array) - 1)
         axes = axes * (1, 1, -1)
     with np.errstate(invalid="ignore"):  # what is too large or not a number is no whole number either
         whole = array.astype(np.int32)
-    image = sitk.GetImageFromArray(whole if np.array_equal(whole, array) else array.astype(np.float32))
-    spacing = np.linalg.norm(axes, axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin(origin.tolist())
-    image.SetDirection((axes / spacing).ravel().tolist())
-    return image
+    values = np.ascontiguousarray(whole if np.array_equal(whole, array) else array.astype(np.float32))
+    k, j, i = values.shape
+    lengths = np.linalg.norm(axes, axis=0)
+    (a, b, c), (x, y, z) = lengths.tolist(), origin.tolist()
+    return Volume(values, Geometry((i, j, k), (a, b, c), (x, y, z), tuple((axes / lengths).ravel().tolist())))

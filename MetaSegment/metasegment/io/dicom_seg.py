@@ -1,10 +1,12 @@
-"""DICOM segmentations (SEG), by highdicom: written as BINARY, which every reader knows, and read in any form.
+"""DICOM segmentations (SEG): written by highdicom as BINARY, which every reader knows, and read in any form.
 
 Structures that overlap and probabilities cannot be expressed in labels; they are refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,12 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..regrid import moved_to_grid
-from ..structure import Code, Segment, Terminology
+from ..regrid import label_counts, moved_to_grid
+from ..structure import Code, Segment
 from ..volume import Geometry
+from .chosen import chosen
+from .dicom_seg_frames import labels_of
+from .dicom_seg_segments import segment_of
 from .dicom_source import Source, long_string, require_same_frame
 from .drawn import Drawn, with_background
 
@@ -25,8 +30,6 @@ if TYPE_CHECKING:
 #: Series number of what is derived: far behind those that scanners count.
 SERIES_NUMBER = 9000
 MANUFACTURER = "MetaSegment"
-#: Colour of a segment that has none.
-GREY = (0.5, 0.5, 0.5)
 #: Labels of an annotation.
 MOST_SEGMENTS = 254
 
@@ -58,40 +61,27 @@ def write_seg(labels: np.ndarray, segments: tuple[Segment, ...], source: Source,
     dataset.save_as(path)
 
 
-def read_seg(dataset: Dataset, grid: Geometry | None, frame_of_reference: str | None) -> Drawn:
-    """What `read_drawn` says, for a SEG."""
-    import highdicom as hd
-
+def read_seg(
+    dataset: Dataset, grid: Geometry | None, frame_of_reference: str | None, names: Sequence[str] = ()
+) -> Drawn:
+    """What `read_drawn` says, for a SEG; labels are its segments' numbers, where they fit."""
     require_same_frame(dataset.get("FrameOfReferenceUID"), frame_of_reference)
-    segmentation = hd.seg.Segmentation.from_dataset(dataset)
-    if max(segmentation.segment_numbers) > MOST_SEGMENTS:
-        raise InputError(f"it has segments numbered beyond {MOST_SEGMENTS}; keep fewer")
-    labels, geometry = _volume(segmentation)
-    present = set(np.unique(labels).tolist()) - {0}
-    if not present:
+    items = list(dataset.get("SegmentSequence") or ())
+    segments = [segment_of(item) for item in items if int(item.SegmentNumber) > 0]  # 0 is a label map's background
+    segments = [segments[n] for n in chosen([segment.name for segment in segments], names)]
+    if len(segments) > MOST_SEGMENTS:
+        raise InputError(f"it has {len(segments)} segments; keep at most {MOST_SEGMENTS}, by --structures")
+    fits = all(segment.label <= MOST_SEGMENTS for segment in segments)
+    numbers = {segment.label: segment.label if fits else n for n, segment in enumerate(segments, start=1)}
+    labels, geometry = labels_of(dataset, {segment.label: segment.name for segment in segments}, numbers, grid)
+    present = set(np.flatnonzero(label_counts(labels)).tolist())
+    drawn = tuple(replace(s, label=numbers[s.label]) for s in segments if numbers[s.label] in present)
+    if not drawn:
         raise InputError("its segments are empty")
     labels = with_background(labels)
-    segments = tuple(_segment(segmentation.get_segment_description(n)) for n in sorted(present))
     if grid is None:
-        return Drawn(labels, geometry, segments)
-    return Drawn(moved_to_grid(labels, geometry, grid), grid, segments)
-
-
-def _volume(segmentation: hd.seg.Segmentation) -> tuple[np.ndarray, Geometry]:
-    """Segment numbers uint8 (k, j, i) between the first and the last frame, and where they are."""
-    if segmentation.get_volume_geometry() is None:
-        raise InputError("its frames do not make a stack of even slices; resample it to the image first")
-    try:
-        volume = segmentation.get_volume(combine_segments=True, dtype=np.uint8)
-    except ValueError as error:  # highdicom's for values between none and all
-        raise InputError("it holds probabilities, not segments; threshold it first") from error
-    except RuntimeError as error:  # and for segments that share voxels
-        raise InputError("its segments overlap; save it with segments that do not") from error
-    k, j, i = volume.array.shape
-    slices, rows, columns = map(float, volume.spacing)
-    x, y, z = map(float, volume.position)
-    direction = tuple(volume.direction[:, ::-1].ravel().tolist())
-    return volume.array, Geometry((i, j, k), (columns, rows, slices), (x, y, z), direction)
+        return Drawn(labels, geometry, drawn)
+    return Drawn(moved_to_grid(labels, geometry, grid), grid, drawn)
 
 
 def _on_frames(numbers: np.ndarray, source: Source) -> np.ndarray | hd.Volume:
@@ -135,43 +125,7 @@ def _description(number: int, segment: Segment) -> hd.seg.SegmentDescription:
     return description
 
 
-def _segment(description: hd.seg.SegmentDescription) -> Segment:
-    kind = description.SegmentedPropertyTypeCodeSequence[0]
-    region = (description.get("AnatomicRegionSequence") or [None])[0]
-    return Segment(
-        label=description.segment_number,
-        name=description.segment_label,
-        color=_color(description),
-        terminology=Terminology(
-            category=_code(description.SegmentedPropertyCategoryCodeSequence[0]),
-            type=_code(kind),
-            modifier=_first(kind, "SegmentedPropertyTypeModifierCodeSequence"),
-            region=Code() if region is None else _code(region),
-            region_modifier=Code() if region is None else _first(region, "AnatomicRegionModifierSequence"),
-        ),
-    )
-
-
-def _color(description: hd.seg.SegmentDescription) -> tuple[float, float, float]:
-    import highdicom as hd
-
-    value = description.get("RecommendedDisplayCIELabValue")
-    if value is None:
-        return GREY
-    red, green, blue = hd.color.CIELabColor.from_dicom_value(value).to_rgb()
-    return red / 255, green / 255, blue / 255
-
-
 def _concept(code: Code) -> hd.sr.CodedConcept:
     import highdicom as hd
 
     return hd.sr.CodedConcept(code.value, code.scheme, code.meaning)
-
-
-def _code(item: Dataset) -> Code:
-    return Code(str(item.CodingSchemeDesignator), str(item.CodeValue), str(item.CodeMeaning))
-
-
-def _first(item: Dataset, keyword: str) -> Code:
-    found = item.get(keyword)
-    return _code(found[0]) if found else Code()

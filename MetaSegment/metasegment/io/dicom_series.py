@@ -1,13 +1,14 @@
-"""A folder with one DICOM image series to one SimpleITK image: slices sorted by position, gaps found and
-refused.
+"""A folder with one DICOM image series to one volume: slices by their headers (pydicom), pixels by ITK and GDCM.
 
-Does not choose between several series, and does not read segmentations, structure sets or other non-image
-objects.
+Does not choose between several series, and does not read segmentations, structure sets or other non-image objects.
 """
 
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,163 +16,187 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..volume import Geometry, Volume
+from .dicom_file import CONTENTS, DAMAGED, IMAGE_CLASSES, dataset_of, header_of, quiet_pydicom
 from .dicom_multiframe import read_multiframe
-from .dicom_stack import Stack, refuse_uneven
-from .image_file import kept_pixel_type, quiet_itk, read_image, refuse_too_large
+from .dicom_scan import Series, Slice, find_series, stack_of
+from .image_file import kept_pixel_type, quiet_itk, refuse_too_large
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
+    pass
 
-_DESCRIPTION, _MODALITY = "0008|103e", "0008|0060"
-_FRAMES, _POSITION, _ORIENTATION = "0028|0008", "0020|0032", "0020|0037"
-_RESCALING = ("0028|1052", "0028|1053")  # intercept, slope
-_NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG"})
-#: Of storage classes without an image (PS3.4, B.5): presentation states, segmentations and registrations, reports,
-#: documents, and radiotherapy.
-_NOT_IMAGE_CLASSES = tuple(b"1.2.840.10008.5.1.4.1.1." + end for end in (b"11.", b"66.", b"88.", b"104.", b"481."))
-#: (0002,0002) with its type as it is in every file (PS3.10, 7.1), within so many bytes.
-_STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
-_PREAMBLE, _MAGIC = 128, b"DICM"
+_RESCALING = ("RescaleSlope", "RescaleIntercept")
+_NONE = (1.0, 0.0)
 
 
 @dataclass(frozen=True)
-class _Series:
-    files: tuple[str, ...]
-    description: str
-    modality: str
+class _Rescaling:
+    """Slope and intercept of each slice, and the number of slices that did not tell and got those of the others."""
 
-    def __str__(self) -> str:
-        return f"'{self.description}' ({self.modality}, {len(self.files)} slices)"
+    values: tuple[tuple[float, float], ...]
+    guessed: frozenset[int]
+
+    @property
+    def varies(self) -> bool:
+        return len(set(self.values)) > 1
 
 
-def read_dicom_folder(folder: str | Path) -> sitk.Image:
-    """Read the one image series in `folder` (not in its subfolders); rescale slope and intercept are
-    applied.
+def read_dicom_folder(folder: str | Path) -> Volume:
+    """Read the one image series in `folder`, as `find_series` finds it; rescale slope and intercept are applied.
 
-    Raises InputError, one line, where there is no image series, more than one (they are listed), or one
-    whose slices do not make an even stack: missing or repeated slices, other orientations or sizes, a
-    tilted gantry.
+    Raises InputError, one line, as `find_series` does, and for slices that are damaged or packed in a way that nothing
+    here unpacks.
     """
     folder = Path(folder)
-    files = series_files(folder)
-    if len(files) == 1:
-        return read_dicom_file(files[0])
-    with quiet_itk():
-        return _read_stack(folder, files)
+    series = find_series(folder)
+    if series.has_many_frames:
+        return read_multiframe(series.slices[0].path)
+    return _read_stack(folder, series)
 
 
-def read_dicom_file(path: str | Path) -> sitk.Image:
-    """Read a DICOM file of many frames; raises InputError as `read_multiframe` does, and for one of a single frame."""
-    try:
-        with quiet_itk():
-            frames = tag_text(str(path), _FRAMES)
-    except RuntimeError:
-        frames = ""  # read_image tells what is wrong
-    return read_multiframe(path) if frames.isdecimal() and int(frames) > 1 else read_image(path)
-
-
-def is_dicom(path: str | Path) -> bool:
-    """Whether a file begins as DICOM files do (PS3.10: DICM after 128 bytes)."""
+def read_dicom_file(path: str | Path) -> Volume:
+    """Read a DICOM file of many frames, or the disc whose DICOMDIR is given; raises InputError for a single slice."""
     path = Path(path)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
-
-
-def is_of_image(path: str | Path) -> bool:
-    """Whether a DICOM file's storage class is not one of structure sets, segmentations, reports and the like."""
-    with Path(path).open("rb") as file:
-        start = file.read(_META_BYTES)
-    _, _, found = start.partition(_STORAGE_CLASS)  # its length in 2 bytes, and the identifier
-    return not found[2 : 2 + int.from_bytes(found[:2], "little")].startswith(_NOT_IMAGE_CLASSES)
+    if path.name.upper() == CONTENTS:
+        return read_dicom_folder(path.parent)
+    try:
+        header = header_of(path)
+        frames, modality = int(header.get("NumberOfFrames") or 1), header.get("Modality") or "unknown modality"
+    except (InputError, *DAMAGED):
+        raise InputError(f"{path} is not a readable image: damaged or truncated DICOM") from None
+    if not header.get("Rows"):
+        raise InputError(f"{path} is a DICOM object without an image ({modality}); give the folder of a series")
+    if frames > 1:
+        return read_multiframe(path)
+    raise InputError(
+        f"{path} is one slice, one voxel thick, and cannot be segmented in 3D; give the folder of its DICOM series"
+    )
 
 
 def series_files(folder: str | Path) -> tuple[str, ...]:
-    """Files of the one image series in `folder`, in the order of their positions; raises InputError where there is
-    none or more than one (they are listed).
-    """
-    folder = Path(folder)
-    with quiet_itk():
-        series = _image_series(folder)
-    if len(series) > 1:
-        found = "; ".join(map(str, series))
-        raise InputError(f"{folder} holds {len(series)} DICOM series; give a folder with one of them: {found}")
-    return series[0].files
+    """Files of the one image series in `folder`, in the order of their positions; InputError as `find_series`."""
+    return tuple(str(one.path) for one in find_series(folder).slices)
 
 
-def _image_series(folder: Path) -> list[_Series]:
+def _read_stack(folder: Path, series: Series) -> Volume:
     import SimpleITK as sitk
 
-    try:
-        identifiers = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-        found = [_describe(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in identifiers]
-    except RuntimeError as error:
-        raise InputError(
-            f"{folder} holds DICOM files that cannot be read; give a folder with one image series"
-        ) from error
-    images = [series for series in found if series.modality not in _NOT_IMAGES]
-    if not images:
-        others = f" (only {', '.join(sorted({series.modality for series in found}))})" if found else ""
-        raise InputError(f"{folder} holds no DICOM image series{others}; give the folder with its slices")
-    return images
+    rescaling = _rescaling(folder, series.slices)
+    with quiet_itk(), ExitStack() as stack:
+        files = _readable_files(series.slices, rescaling, stack)
+        try:
+            first = sitk.ImageFileReader()
+            first.SetFileName(files[0])
+            first.ReadImageInformation()
+            refuse_too_large(folder, first.GetPixelID(), math.prod(first.GetSize()) * len(files))
+            kept = kept_pixel_type(first.GetPixelID())
+            # PET: whole numbers on the first slice, fractions on others.
+            array = _pixels(files, sitk.sitkFloat32 if rescaling.varies else kept)
+        except (RuntimeError, MemoryError) as error:
+            raise InputError(f"{folder}: {_why_unreadable(series.slices)}") from error
+    notes = series.notes
+    if rescaling.guessed:
+        named = ", ".join(series.slices[n].path.name for n in sorted(rescaling.guessed)[:3])
+        notes += (f"{named}: no rescaling told for {len(rescaling.guessed)} slices, taken from the others",)
+    return Volume(array, _geometry(series.slices), notes)
 
 
-def _describe(files: tuple[str, ...]) -> _Series:
-    description, modality = tag_text(files[0], _DESCRIPTION), tag_text(files[0], _MODALITY)
-    return _Series(files=files, description=description or "no description", modality=modality or "no modality")
-
-
-def tag_text(file: str, key: str) -> str:
-    """Text of a DICOM tag; empty where it is absent."""
+def _pixels(files: Sequence[str], pixel_type: int) -> np.ndarray:
     import SimpleITK as sitk
 
-    header = sitk.ImageFileReader()
-    header.SetFileName(file)
-    header.ReadImageInformation()
-    return str(header.GetMetaData(key)).strip(" \0") if header.HasMetaDataKey(key) else ""
-
-
-def _read_stack(folder: Path, files: tuple[str, ...]) -> sitk.Image:
-    import SimpleITK as sitk
-
-    first = sitk.ImageFileReader()
-    first.SetFileName(files[0])
-    first.ReadImageInformation()
-    if first.GetNumberOfComponents() > 1:
-        raise InputError(f"{folder} holds colour images; only volumes with one value per voxel are supported")
-    refuse_too_large(folder, first.GetPixelID(), math.prod(first.GetSize()) * len(files))
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(files)
-    reader.SetOutputPixelType(kept_pixel_type(first.GetPixelID()))
-    reader.MetaDataDictionaryArrayUpdateOn()
-    try:
-        image = reader.Execute()
-        if _rescaling_varies(reader, len(files)):  # PET: whole numbers on the first slice, fractions on others
-            reader.SetOutputPixelType(sitk.sitkFloat32)
-            image = reader.Execute()
-    except (RuntimeError, MemoryError) as error:
-        raise InputError(f"{folder}: its slices differ in size, or one is truncated or damaged") from error
-    stack = Stack(
-        names=tuple(Path(file).name for file in files),
-        positions=_numbers(folder, files, reader, _POSITION),
-        orientations=_numbers(folder, files, reader, _ORIENTATION),
-        pixel=max(image.GetSpacing()[:2]),
+    reader.SetOutputPixelType(pixel_type)
+    return sitk.GetArrayFromImage(reader.Execute())
+
+
+def _geometry(slices: Sequence[Slice]) -> Geometry:
+    stack, header = stack_of(slices), slices[0].header
+    rows, columns = (float(step) for step in header.PixelSpacing)
+    normal = stack.normal / np.linalg.norm(stack.normal)
+    along = (stack.positions - stack.positions[0]) @ normal
+    row, column = stack.orientations[0, :3], stack.orientations[0, 3:]
+    axes = np.stack([row / np.linalg.norm(row), column / np.linalg.norm(column), normal], axis=1)
+    x, y, z = stack.positions[0].tolist()
+    return Geometry(
+        size=(int(header.Columns), int(header.Rows), len(slices)),
+        spacing=(columns, rows, float(along[-1]) / (len(slices) - 1)),
+        origin=(x, y, z),
+        direction=tuple(axes.ravel().tolist()),
     )
-    refuse_uneven(folder, stack)
-    return image
 
 
-def _rescaling_varies(reader: sitk.ImageSeriesReader, slices: int) -> bool:
-    keys = [key for key in _RESCALING if reader.HasMetaDataKey(0, key)]
-    return any(len({reader.GetMetaData(n, key) for n in range(slices)}) > 1 for key in keys)
+def _rescaling(folder: Path, slices: Sequence[Slice]) -> _Rescaling:
+    told = [tuple(_number(one, keyword) for keyword in _RESCALING) for one in slices]
+    known = {pair for pair in told if None not in pair}
+    absent = frozenset(n for n, pair in enumerate(told) if None in pair)
+    if absent and len(known) > 1:
+        name = slices[min(absent)].path.name
+        raise InputError(f"{folder}: {name} does not tell its rescale slope and intercept, which others have")
+    usual = next(iter(known)) if known else _NONE
+    values = tuple((pair if None not in pair else usual) for pair in told)
+    return _Rescaling(values, absent if known and usual != _NONE else frozenset())  # type: ignore[arg-type]
 
 
-def _numbers(folder: Path, files: tuple[str, ...], reader: sitk.ImageSeriesReader, key: str) -> np.ndarray:
-    """The decimal strings of a DICOM tag of every slice, as an array (slices, values)."""
+def _number(one: Slice, keyword: str) -> float | None:
     try:
-        return np.array([[float(text) for text in reader.GetMetaData(n, key).split("\\")] for n in range(len(files))])
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{folder}: slices without position or orientation; they cannot be stacked to a volume"
-        ) from error
+        return float(one.header.get(keyword))
+    except (TypeError, ValueError):
+        return None
+
+
+def _readable_files(slices: Sequence[Slice], rescaling: _Rescaling, stack: ExitStack) -> list[str]:
+    """The slices' files, or mended copies where GDCM would misread them: it inverts MONOCHROME1, which is how to show
+    values and not what they are, and knows no class of image that anonymisers made up.
+    """
+    files: list[str] = []
+    folder: Path | None = None
+    for n, one in enumerate(slices):
+        is_inverted = one.header.get("PhotometricInterpretation") == "MONOCHROME1"
+        if not (is_inverted or n in rescaling.guessed or not _has_known_class(one)):
+            files.append(str(one.path))
+            continue
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="metasegment-")))
+        files.append(_mended(one, rescaling.values[n], folder / f"{n}.dcm"))
+    return files
+
+
+def _has_known_class(one: Slice) -> bool:
+    return str(one.header.get("SOPClassUID") or "").startswith(IMAGE_CLASSES)
+
+
+def _mended(one: Slice, rescaling: tuple[float, float], path: Path) -> str:
+    with quiet_pydicom():
+        from pydicom.uid import CTImageStorage
+
+        dataset = dataset_of(one.path)
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        dataset.RescaleSlope, dataset.RescaleIntercept = (f"{value:.10g}" for value in rescaling)
+        if not _has_known_class(one):
+            dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        dataset.save_as(path)
+    return str(path)
+
+
+def _why_unreadable(slices: Sequence[Slice]) -> str:
+    """The slice that cannot be read, and whether it is packed in a way that GDCM does not know."""
+    import SimpleITK as sitk
+
+    for one in slices:
+        try:
+            sitk.ReadImage(str(one.path))
+        except RuntimeError:
+            syntax = header_of(one.path).file_meta.get("TransferSyntaxUID")
+            if syntax is not None and syntax.is_compressed and syntax.is_encapsulated:
+                return (
+                    f"{one.path.name} cannot be read: damaged, or its compression ({syntax.name}) is not known here; "
+                    "decompress the series first"
+                )
+            return f"{one.path.name} is truncated or damaged"
+    return "its slices differ in type, or one is truncated or damaged"
+
+
+def read_frame_of_reference(folder: str | Path) -> str | None:
+    """Identifier of the coordinate system of the series in `folder`; None where it has none."""
+    return str(find_series(folder).slices[0].header.get("FrameOfReferenceUID") or "") or None

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..volume import Volume
+from .dicom_file import IMAGE_CLASSES, header_of
 from .dicom_libraries import dicom_libraries
-from .dicom_series import series_files, tag_text
+from .dicom_mending import mended
+from .dicom_scan import find_series
+from .dicom_series import read_frame_of_reference
 from .volume_file import read_volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_FRAME_OF_REFERENCE = "0020|0052"
 _LONGEST, _NAMELESS = 64, "unnamed"
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 
@@ -41,9 +43,13 @@ def read_source(folder: str | Path) -> Source:
     """
     volume = read_volume(folder)
     with dicom_libraries():
-        from pydicom import dcmread
-
-        headers = tuple(dcmread(file, stop_before_pixels=True) for file in series_files(folder))
+        headers = tuple(mended(header_of(one.path), volume.geometry) for one in find_series(folder).slices)
+        for kind in {str(header.get("SOPClassUID") or "") for header in headers}:
+            if not kind.startswith(IMAGE_CLASSES):
+                raise InputError(
+                    f"{folder}: the class of its slices (SOPClassUID {kind or 'absent'}) is none that DICOM knows; "
+                    "nothing can refer to them: use the series as it was before that was replaced"
+                )
         for keyword in _NEEDED:
             if any(not header.get(keyword) for header in headers):
                 raise InputError(f"{folder}: its slices lack {keyword}; a DICOM segmentation cannot refer to them")
@@ -52,7 +58,7 @@ def read_source(folder: str | Path) -> Source:
 
 def frame_of_reference_in(folder: str | Path) -> str | None:
     """Identifier of the coordinate system of the series in `folder`; None where it has none."""
-    return tag_text(series_files(folder)[0], _FRAME_OF_REFERENCE) or None
+    return read_frame_of_reference(folder)
 
 
 def long_string(text: str) -> str:

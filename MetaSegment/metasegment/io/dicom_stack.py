@@ -27,13 +27,20 @@ class Stack:
     orientations: np.ndarray
     pixel: float
 
+    @property
+    def normal(self) -> np.ndarray:
+        """Direction in which slices follow each other, that of the first slice's rows and columns (3)."""
+        return np.cross(self.orientations[0, :3], self.orientations[0, 3:])
+
 
 def refuse_uneven(path: str | Path, stack: Stack) -> None:
-    """Raise InputError, naming `path`, for missing or repeated slices, other orientations and a tilted gantry."""
+    """Raise InputError, naming `path`, for missing or repeated slices, distances that drift, other orientations and a
+    tilted gantry.
+    """
     orientations = stack.orientations
     if np.abs(orientations - orientations[0]).max() > _SAME_DIRECTION:
         raise InputError(f"{path}: its slices have different orientations; give a folder with one stack of slices")
-    normal = np.cross(orientations[0, :3], orientations[0, 3:])
+    normal = stack.normal
     # Where positions repeat, GDCM leaves files in the order of their names.
     order = np.argsort(stack.positions @ normal, kind="stable")
     names = [stack.names[n] for n in order]
@@ -46,6 +53,13 @@ def refuse_uneven(path: str | Path, stack: Stack) -> None:
         raise InputError(f"{path}: slices are repeated or too close: {_between(names, distances, nearest, usual)}")
     if distances[farthest] > (1 + _UNEVEN) * usual:
         raise InputError(f"{path}: slices are missing: {_between(names, distances, farthest, usual)}")
+    along = positions @ normal
+    drift = np.abs(along - np.linspace(along[0], along[-1], len(along))).max()
+    if drift > _UNEVEN * usual:
+        raise InputError(
+            f"{path}: distances between its slices change ({distances.min():.2f} to {distances.max():.2f} mm), by "
+            f"which slices would lie {drift:.1f} mm off; resample the series first"
+        )
     sideways = np.linalg.norm(positions - np.outer(positions @ normal, normal), axis=1).max()
     if sideways > _TILT * stack.pixel:
         raise InputError(

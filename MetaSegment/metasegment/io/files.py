@@ -33,11 +33,12 @@ def written_beside(path: str | Path) -> Iterator[Path]:
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a folder; give a file name")
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=DRAFTS) as hidden:
+        target = path.resolve() if path.is_symlink() else path  # a link stays one
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=DRAFTS) as hidden:
             draft = Path(hidden) / path.name
             yield draft
             _flush(draft)
-            draft.replace(path)
+            draft.replace(target)
     except OSError as error:
         raise InputError(f"cannot write {path}: {_reason(error, path.parent)}") from error
 

@@ -1,17 +1,12 @@
-"""One image file on disk to one SimpleITK image and back, with the checks that ITK leaves out.
+"""One NRRD, MHA or other file of ITK's to one SimpleITK image and back, with true reasons where ITK has none.
 
-ITK reads truncated NIfTI files and writes them to a full disk without a word; here both are errors. Says
-nothing about what the voxels mean, and does not read DICOM folders (`dicom_series`).
+ITK writes to a full disk without a word; here that is an error. Says nothing about what the voxels mean, and does not
+read NIfTI (`nifti`) and DICOM folders (`dicom_series`).
 """
 
 from __future__ import annotations
 
-import gzip
 import math
-import os
-import shutil
-import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,29 +14,31 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .files import written_beside
+from .image_shape import refuse_absent_or_empty, refuse_too_many_bytes, refuse_unsupported_shape
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 READABLE = "NRRD, NIfTI, MHA or a DICOM folder"
 WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha")  # formats of one file: they can be renamed into place
-_BUFFERS_WHILE_READING = 2  # ITK's image and the numpy array copied from it exist at the same time
 _SLICER_SEQUENCE = "DataNodeClassName"  # in the headers of its .seq.nrrd files
-_CHUNK = 1 << 24  # bytes
+_HEADER_BYTES = 1 << 16  # of a text header, in which a reason is looked for
+#: How a NRRD header may say that its voxels are stored, of what ITK reads.
+_ENCODINGS = ("raw", "txt", "text", "ascii", "hex", "gz", "gzip")
 
 
-def read_image(path: str | Path, frame: int | None = None) -> sitk.Image:
+def read_image(path: str | Path, frame: int | None = None, has_layers: bool = False) -> sitk.Image:
     """Read a scalar 3D image file, or one frame of a sequence; integer types are kept, 64-bit floats become 32-bit.
 
-    A fourth dimension of size 1 is dropped. Raises InputError, one line, for a file that is absent, empty,
-    truncated, not an image, 2D, 4D where no frame is named, one voxel thick, coloured, or larger than the free memory.
+    A fourth dimension of size 1 is dropped; with `has_layers` voxels may have several values. Raises InputError, one
+    line, for a file that is absent, empty, truncated, not an image, 2D, 4D where no frame is named, one voxel thick,
+    coloured, or larger than the free memory.
     """
     path = Path(path)
-    _refuse_absent_or_empty(path)
-    with quiet_itk(), _without_sibling(path) as source:
-        reader = _header(source, path)
-        _refuse_unsupported_shape(reader, path, frame)
-        _refuse_truncated_nifti(reader, source, path)
+    refuse_absent_or_empty(path)
+    with quiet_itk():
+        reader = _header(path)
+        _refuse_unsupported(reader, path, frame, has_layers)
         size = reader.GetSize()
         if len(size) == 4:
             reader.SetExtractSize((*size[:3], 0))
@@ -51,22 +48,20 @@ def read_image(path: str | Path, frame: int | None = None) -> sitk.Image:
         try:
             image = reader.Execute()
         except (RuntimeError, MemoryError) as error:
-            raise InputError(f"{path} cannot be read: the file is truncated or damaged") from error
+            reason = _reason(path) or "the file is truncated or damaged"
+            raise InputError(f"{path} cannot be read: {reason}") from error
         return image if frame is None else _frame_of(image, frame)
 
 
-def frames_in(path: str | Path) -> int:
+def itk_frames(path: str | Path) -> int:
     """How many volumes of one grid a file holds, by its header: a 4D image, or a sequence as Slicer writes them.
 
-    1 for all else, also where the file cannot be read: reading it tells why.
+    Raises InputError where the header cannot be read.
     """
     path = Path(path)
-    try:
-        _refuse_absent_or_empty(path)
-        with quiet_itk(), _without_sibling(path) as source:
-            return _frames(_header(source, path))
-    except InputError:
-        return 1
+    refuse_absent_or_empty(path)
+    with quiet_itk():
+        return _frames(_header(path))
 
 
 def _frames(reader: sitk.ImageFileReader) -> int:
@@ -86,11 +81,20 @@ def _frame_of(image: sitk.Image, frame: int) -> sitk.Image:
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Key-value pairs of the header of an image file, and `components`: the number of values per voxel."""
     path = Path(path)
-    _refuse_absent_or_empty(path)
-    with quiet_itk(), _without_sibling(path) as source:
-        reader = _header(source, path)
-        pairs = {key: str(reader.GetMetaData(key)) for key in reader.GetMetaDataKeys()}
+    refuse_absent_or_empty(path)
+    with quiet_itk():
+        reader = _header(path)
+        pairs = {key: _text(reader.GetMetaData(key)) for key in reader.GetMetaDataKeys()}
         return {**pairs, "components": str(reader.GetNumberOfComponents())}
+
+
+def _text(value: str) -> str:
+    """As it was meant: headers are UTF-8, and Latin-1 where older programs wrote them."""
+    octets = str(value).encode("utf-8", "surrogateescape")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def write_image(image: sitk.Image, path: str | Path) -> None:
@@ -105,8 +109,7 @@ def write_image(image: sitk.Image, path: str | Path) -> None:
     with written_beside(path) as draft, quiet_itk():
         try:
             sitk.WriteImage(image, str(draft), True)
-            _refuse_truncated_nifti(_header(draft, draft), draft, draft)
-        except (RuntimeError, InputError) as error:
+        except RuntimeError as error:
             raise InputError(f"cannot write {path}: writing failed; is the disk full or read-only?") from error
 
 
@@ -124,30 +127,10 @@ def kept_pixel_type(stored: int) -> int:
 
 
 def refuse_too_large(path: Path, pixel_type: int, voxels: int) -> None:
-    """Raise InputError, before anything is read, where so many voxels do not fit in the free memory."""
+    """Raise InputError, before anything is read, where so many voxels of a SimpleITK type do not fit in the memory."""
     import SimpleITK as sitk
 
-    bytes_per_voxel = sitk.Image((1, 1, 1), pixel_type).GetSizeOfPixelComponent()
-    needed = voxels * bytes_per_voxel * _BUFFERS_WHILE_READING
-    available = available_memory()
-    if available is not None and needed > available:
-        raise InputError(
-            f"{path} is too large for this computer: its {voxels / 1e6:,.0f} million voxels need "
-            f"{needed / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are free; crop or downsample it first"
-        )
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that can be used without swapping, or None where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf, others may lack a name
-        return None
+    refuse_too_many_bytes(path, voxels, sitk.Image((1, 1, 1), pixel_type).GetSizeOfPixelComponent())
 
 
 @contextmanager
@@ -163,31 +146,11 @@ def quiet_itk() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
-def _refuse_absent_or_empty(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give a file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes)")
-
-
-@contextmanager
-def _without_sibling(path: Path) -> Iterator[Path]:
-    """Yield a path to read; asked for `scan.nii.gz`, ITK takes the voxels of a `scan.nii` next to it."""
-    sibling = path.with_suffix("")
-    if path.suffix.lower() != ".gz" or not sibling.exists():
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(shutil.copyfile(path, Path(folder) / path.name))
-
-
-def _header(source: Path, path: Path) -> sitk.ImageFileReader:
+def _header(path: Path) -> sitk.ImageFileReader:
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(source))
+    reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
@@ -195,55 +158,35 @@ def _header(source: Path, path: Path) -> sitk.ImageFileReader:
             raise InputError(
                 f"{path} has sheared axes (its directions are not at right angles); resample it first"
             ) from error
+        if reason := _reason(path):
+            raise InputError(f"{path} cannot be read: {reason}") from error
         raise InputError(f"{path} is not a readable image: damaged or truncated, or not {READABLE}") from error
     return reader
 
 
-def _refuse_unsupported_shape(reader: sitk.ImageFileReader, path: Path, frame: int | None) -> None:
+def _reason(path: Path) -> str | None:
+    """Why ITK cannot read a NRRD or Meta file, where its header tells: voxels in a file that is gone, or packed in a
+    way that ITK does not know.
+    """
+    with path.open("rb") as file:
+        text = file.read(_HEADER_BYTES).partition(b"\n\n")[0].decode("latin-1")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    pairs = [line.replace("=", ":", 1).partition(":") for line in lines]
+    fields = {key.strip().lower().replace(" ", ""): value.strip() for key, _, value in pairs}
+    encoding = fields.get("encoding", "raw").lower()
+    if text.startswith("NRRD") and encoding not in _ENCODINGS:
+        return f"its voxels are packed by {encoding}, which is not supported; save it packed by gzip or raw"
+    voxels = fields.get("datafile") or fields.get("elementdatafile") or "LOCAL"
+    is_one_file = voxels.upper() not in ("LOCAL", "LIST") and "%" not in voxels and "\0" not in voxels
+    if is_one_file and len(voxels) < 1000 and not (path.parent / voxels).is_file():
+        return f"its voxels are in another file, {voxels}, which is not beside it"
+    return None
+
+
+def _refuse_unsupported(reader: sitk.ImageFileReader, path: Path, frame: int | None, has_layers: bool) -> None:
     import SimpleITK as sitk
 
-    size = reader.GetSize()
-    if frame is not None and frame >= _frames(reader):
-        raise InputError(f"{path} has no frame {frame}: it has {_frames(reader)}")
-    shown = " x ".join(map(str, size))
-    supported = "only 3D volumes with one value per voxel (CT, MR, PET ...) are supported"
-    if reader.GetNumberOfComponents() > 1 and frame is None:
-        components = reader.GetNumberOfComponents()
-        raise InputError(f"{path} is a colour or vector image ({components} values per voxel); {supported}")
-    if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
-        raise InputError(f"{path} has complex voxels; {supported}")
-    if len(size) < 3:
-        raise InputError(f"{path} is a 2D image ({shown}); {supported}")
-    if len(size) > 4 or (len(size) == 4 and size[3] > 1 and frame is None):
-        raise InputError(f"{path} is a {len(size)}D image ({shown}); {supported}: extract one of its 3D volumes first")
-    if min(size[:3]) == 1:
-        hint = "; give the folder of its DICOM series" if reader.HasMetaDataKey("0008|0060") else ""
-        raise InputError(f"{path} is one voxel thick ({shown}) and cannot be segmented in 3D{hint}")
-
-
-def _refuse_truncated_nifti(reader: sitk.ImageFileReader, source: Path, path: Path) -> None:
-    if not source.name.lower().endswith((".nii", ".nii.gz")) or not reader.HasMetaDataKey("bitpix"):
-        return
-    bytes_per_voxel = int(reader.GetMetaData("bitpix")) // 8
-    expected = int(float(reader.GetMetaData("vox_offset"))) + math.prod(reader.GetSize()) * bytes_per_voxel
-    if not _holds(source, expected):
-        raise InputError(f"{path} is truncated: it holds fewer voxels than its header says")
-
-
-def _holds(file: Path, expected: int) -> bool:
-    """Whether a plain or gzip-compressed file has at least `expected` (uncompressed) bytes."""
-    if file.suffix.lower() != ".gz":
-        return file.stat().st_size >= expected
-    with file.open("rb") as compressed:
-        compressed.seek(-4, os.SEEK_END)
-        # RFC 1952: a gzip member ends with its size modulo 2^32; concatenated members are counted below.
-        if int.from_bytes(compressed.read(4), "little") == expected % 2**32:
-            return True
-    held = 0
-    try:
-        with gzip.open(file) as stream:
-            while held < expected and (chunk := stream.read(_CHUNK)):
-                held += len(chunk)
-    except (EOFError, OSError, zlib.error):
-        return False
-    return held >= expected
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    is_complex = reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
+    hint = "; give the folder of its DICOM series" if reader.HasMetaDataKey("0008|0060") else ""
+    refuse_unsupported_shape(path, size, 1 if has_layers else components, is_complex, frame, hint)

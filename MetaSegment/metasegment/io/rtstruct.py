@@ -5,7 +5,7 @@ Contours that cross the slices, and points and open lines, are no areas and are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,13 @@ from ..errors import InputError
 from ..regrid import label_counts
 from ..structure import Segment
 from ..volume import Geometry
-from .dicom_contours import filled, polygons_around
-from .dicom_seg import GREY, MANUFACTURER, MOST_SEGMENTS, SERIES_NUMBER
+from .chosen import chosen, listed
+from .dicom_contours import polygons_around
+from .dicom_seg import MANUFACTURER, MOST_SEGMENTS, SERIES_NUMBER
 from .dicom_source import Source, long_string, require_same_frame
 from .drawn import Drawn, with_background
+from .rt_contours import Area, OffSlices, area_in
+from .rt_rois import Roi, rois_in
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,9 +40,6 @@ _PATIENT_AND_STUDY = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-_FEWEST_POINTS = 3
-_OFF_PLANE = 0.1  # slices that a point may lie beside its slice; planning systems round to 0.01 mm
 _STUDY = "1.2.840.10008.3.1.2.3.1"  # Detached Study Management, retired and still what readers look for
 # Structures of one set overlap along their borders where an edge was drawn twice, or wholly where one contains another.
 _SHARED = 0.1  # of its voxels that a structure may lose to a smaller one
@@ -67,67 +67,68 @@ def write_rtstruct(labels: np.ndarray, segments: tuple[Segment, ...], source: So
     dataset.save_as(path, enforce_file_format=True)
 
 
-def read_rtstruct(dataset: Dataset, grid: Geometry | None, frame_of_reference: str | None) -> Drawn:
-    """What `read_drawn` says, for an RTSTRUCT; structures are numbered 1, 2, ... in its order."""
+def read_rtstruct(
+    dataset: Dataset, grid: Geometry | None, frame_of_reference: str | None, names: Sequence[str] = ()
+) -> Drawn:
+    """What `read_drawn` says, for an RTSTRUCT; structures are numbered 1, 2, ... in its order.
+
+    A structure that is on no slices of the image or in another frame of reference is left out, and named in a note.
+    """
     if grid is None:
         raise InputError("contours have no grid of their own; give the image that they were drawn on (--reference)")
-    rois = {int(roi.ROINumber): roi for roi in dataset.get("StructureSetROISequence") or ()}
-    for roi in rois.values():
-        require_same_frame(roi.get("ReferencedFrameOfReferenceUID"), frame_of_reference)
-    areas: list[tuple[Segment, dict[int, list[np.ndarray]]]] = []
-    for item in dataset.get("ROIContourSequence") or ():
-        polygons = _polygons(item, grid)
-        if polygons:
-            areas.append((_segment(len(areas) + 1, rois.get(int(item.ReferencedROINumber)), item), polygons))
-    if not areas:
+    found = [roi for roi in rois_in(dataset) if roi.contours]
+    if not found:
         raise InputError("it has no closed contours")
+    found = [found[n] for n in chosen([roi.name for roi in found], names)]
+    areas, notes, left_out = _areas(found, grid, frame_of_reference)
+    if not areas:
+        raise InputError(left_out)
     if len(areas) > MOST_SEGMENTS:
-        raise InputError(f"it has {len(areas)} structures; keep at most {MOST_SEGMENTS}")
-    return Drawn(with_background(_painted(areas, grid)), grid, tuple(segment for segment, _ in areas))
+        raise InputError(f"it has {len(areas)} structures; keep at most {MOST_SEGMENTS}, by --structures")
+    segments = tuple(Segment(n, roi.name, roi.color) for n, (roi, _) in enumerate(areas, start=1))
+    labels = _painted([area for _, area in areas], [segment.name for segment in segments], grid)
+    axes = [area.axis for _, area in areas]
+    return Drawn(with_background(labels, max(set(axes), key=axes.count)), grid, segments, notes)
 
 
-def _painted(areas: list[tuple[Segment, dict[int, list[np.ndarray]]]], grid: Geometry) -> np.ndarray:
-    """Labels of the contours' insides; where two structures share a border, the smaller one has it."""
-    masks = []
-    for segment, polygons in areas:
-        planes = {k: filled(outlines, grid.shape[1:]) for k, outlines in polygons.items()}
-        masks.append((sum(int(plane.sum()) for plane in planes.values()), segment.label, planes))
+def _areas(
+    found: Sequence[Roi], grid: Geometry, frame: str | None
+) -> tuple[list[tuple[Roi, Area]], tuple[str, ...], str]:
+    """Those on the image with their voxels; notes on the others; why the last of them is none."""
+    areas, notes, why = [], [], ""
+    for roi in found:
+        try:
+            require_same_frame(roi.frame, frame)
+            area = area_in(roi.contours, grid)
+        except (InputError, OffSlices) as error:
+            why = str(error) if isinstance(error, InputError) else f"{error}; give the image that they were drawn on"
+            notes.append(f"structure '{roi.name}' left out: {error}")
+            continue
+        if area.mask.any():
+            areas.append((roi, area))
+        else:
+            why = f"structure '{roi.name}' holds the centre of no voxel"
+            notes.append(f"structure '{roi.name}' left out: it holds the centre of no voxel")
+    return areas, tuple(notes), why
+
+
+def _painted(areas: Sequence[Area], names: Sequence[str], grid: Geometry) -> np.ndarray:
+    """Labels 1, 2, ... of the areas; where two structures share a border, the smaller one has it."""
+    drawn = [int(np.count_nonzero(area.mask)) for area in areas]
     labels = np.zeros(grid.shape, np.uint8)
-    for _, label, planes in sorted(masks, key=lambda mask: -mask[0]):
-        for k, plane in planes.items():
-            labels[k][plane] = label
+    for n in sorted(range(len(areas)), key=lambda n: -drawn[n]):
+        labels[areas[n].window][areas[n].mask] = n + 1
     left = label_counts(labels)
-    for drawn, label, _ in masks:
-        if left[label] < (1 - _SHARED) * drawn:
-            share = 1 - left[label] / drawn
+    for n, voxels in enumerate(drawn):
+        if left[n + 1] < (1 - _SHARED) * voxels:
+            inside = np.bincount(labels[areas[n].window][areas[n].mask], minlength=256)
+            inside[n + 1] = 0
             raise InputError(
-                f"structures overlap: number {label} shares {share:.0%} of its voxels with smaller ones; "
-                "save a set without one of them"
+                f"structures overlap: '{names[n]}' shares {1 - left[n + 1] / voxels:.0%} of its voxels with smaller "
+                f"ones, most with '{names[int(inside.argmax()) - 1]}'; choose some by name with --structures, of "
+                f"{listed(names)}"
             )
     return labels
-
-
-def _polygons(item: Dataset, grid: Geometry) -> dict[int, list[np.ndarray]]:
-    """Outlines (n, 2) in pixels (row, column) by slice index k."""
-    to_index = np.linalg.inv(grid.index_to_world)
-    found: dict[int, list[np.ndarray]] = {}
-    for contour in item.get("ContourSequence") or ():
-        points = np.array(contour.ContourData, np.float64).reshape(-1, 3)
-        if contour.ContourGeometricType not in _CLOSED or len(points) < _FEWEST_POINTS:
-            continue
-        i, j, k = to_index[:3, :3] @ points.T + to_index[:3, 3:]
-        plane = round(float(np.median(k)))
-        if np.abs(k - plane).max() > _OFF_PLANE or not 0 <= plane < grid.shape[0]:
-            raise InputError("its contours are not on the image's slices; give the image that they were drawn on")
-        found.setdefault(plane, []).append(np.stack([j, i], axis=1))
-    return found
-
-
-def _segment(label: int, roi: Dataset | None, item: Dataset) -> Segment:
-    name = "" if roi is None else str(roi.get("ROIName", ""))
-    color = item.get("ROIDisplayColor")
-    red, green, blue = (int(part) / 255 for part in color) if color else GREY
-    return Segment(label, name or f"ROI {item.ReferencedROINumber}", (red, green, blue))
 
 
 def _empty(source: Source, uid: str, kind: str) -> Dataset:

@@ -1,25 +1,86 @@
-"""The header keys by which 3D Slicer keeps names, colours and terminology of segments in a .seg.nrrd, both ways.
+"""Segments in a `.seg.nrrd` of 3D Slicer, and the header keys that make one: names, colours, terminology, layers.
 
-Keys as in Slicer's vtkMRMLSegmentationStorageNode and Docs/developer_guide/modules/segmentations.md. One
-layer only: segments that overlap cannot be expressed in MetaSegment's labels.
+Keys as in Slicer's vtkMRMLSegmentationStorageNode and Docs/developer_guide/modules/segmentations.md. Before 5.0 each
+segment had a layer of its own and no key that said so. Segments that overlap cannot be expressed in labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from ..annotation import BACKGROUND, as_label_array
 from ..errors import InputError
-from ..structure import TISSUE, Segment, Terminology
+from ..structure import GREY, TISSUE, Color, Segment, Terminology
+from .chosen import chosen
 from .terminology import entry_of, terminology_in
 
 _TERMINOLOGY = "TerminologyEntry:"
+_KEY = re.compile(r"Segment(\d{1,6})_(ID|Name|LabelValue)")
+_REPRESENTATIONS = ("Segmentation_MasterRepresentation", "Segmentation_SourceRepresentation")  # before 5.3, and since
+_MOST = 254
 
 
-def segments_in(metadata: Mapping[str, str]) -> tuple[Segment, ...]:
-    """Segments that an image header declares; empty for a plain label map. Raises InputError for unreadable
-    values.
+@dataclass(frozen=True)
+class _Declared:
+    """A segment as the header has it: `segment.label` is its value in the layer."""
+
+    segment: Segment
+    layer: int
+
+
+def is_segmentation(metadata: Mapping[str, str]) -> bool:
+    """Whether an image's header declares segments."""
+    return any(_KEY.fullmatch(key) for key in metadata)
+
+
+def labels_in(
+    array: np.ndarray, metadata: Mapping[str, str], names: Sequence[str] = ()
+) -> tuple[np.ndarray, tuple[Segment, ...]]:
+    """Labels uint8 (k, j, i) of voxels (k, j, i) or, in layers, (k, j, i, layer); and the segments called `names`, or
+    all. A segment named "background" is always among them.
+
+    Values are kept where no two are the same and all fit; else labels are 1, 2, ... in the header's order. Raises
+    InputError for shares of voxels, segments that overlap, and unreadable values.
     """
-    return tuple(_parsed(metadata, f"Segment{n}_") for n in _numbers(metadata))
+    if any("fractional" in metadata.get(key, "").lower() for key in _REPRESENTATIONS):
+        raise InputError("it holds shares of voxels (a fractional labelmap), not segments; save a binary labelmap")
+    declared = _declared(metadata)
+    layers = array if array.ndim == 4 else array[..., None]
+    for one in declared:
+        if one.layer >= layers.shape[-1]:
+            raise InputError(f"segment '{one.segment.name}' is said to be in layer {one.layer}, which it has not")
+    values = [one.segment.label for one in declared]
+    fits = len(set(values)) == len(values) and all(0 < value <= BACKGROUND for value in values)
+    if fits and not names and layers.shape[-1] == 1:
+        return as_label_array(layers[..., 0]), tuple(one.segment for one in declared)
+    picked = chosen([one.segment.name for one in declared], [*names, *_backgrounds(declared)] if names else ())
+    if len(picked) > _MOST:
+        raise InputError(f"it has {len(picked)} segments; keep at most {_MOST}")
+    return _combined(layers, [(declared[n], values[n] if fits else n + 1) for n in picked])
+
+
+def _combined(layers: np.ndarray, picked: list[tuple[_Declared, int]]) -> tuple[np.ndarray, tuple[Segment, ...]]:
+    labels = np.zeros(layers.shape[:3], np.uint8)
+    names = {label: one.segment.name for one, label in picked}
+    for one, label in picked:
+        mask = layers[..., one.layer] == one.segment.label
+        before = labels[mask]
+        if before.any():
+            other = names[int(before[before > 0][0])]
+            raise InputError(
+                f"segments '{other}' and '{one.segment.name}' overlap in {np.count_nonzero(before):,} voxels; "
+                "choose some by name (--structures), or save them without overlap"
+            )
+        labels[mask] = label
+    return labels, tuple(replace(one.segment, label=label) for one, label in picked)
+
+
+def _backgrounds(declared: Sequence[_Declared]) -> list[str]:
+    return [one.segment.name for one in declared if one.segment.name.lower() == "background"]
 
 
 def header_of(segments: tuple[Segment, ...], size: tuple[int, int, int]) -> dict[str, str]:
@@ -47,21 +108,37 @@ def header_of(segments: tuple[Segment, ...], size: tuple[int, int, int]) -> dict
     return pairs
 
 
-def _numbers(metadata: Mapping[str, str]) -> Iterator[int]:
-    n = 0
-    while f"Segment{n}_ID" in metadata:
-        yield n
-        n += 1
+def _declared(metadata: Mapping[str, str]) -> list[_Declared]:
+    """In the order of their numbers, which need not be without gaps."""
+    numbers = sorted({int(found[1]) for key in metadata if (found := _KEY.fullmatch(key))})
+    has_layers = any(f"Segment{n}_Layer" in metadata for n in numbers)
+    many = int(metadata.get("components", "1")) > 1
+    return [
+        _parsed(metadata, f"Segment{n}_", position if many and not has_layers else 0)
+        for position, n in enumerate(numbers)
+    ]
 
 
-def _parsed(metadata: Mapping[str, str], prefix: str) -> Segment:
-    name = metadata.get(prefix + "Name", metadata[prefix + "ID"])
+def _parsed(metadata: Mapping[str, str], prefix: str, layer: int) -> _Declared:
+    name = metadata.get(prefix + "Name", metadata.get(prefix + "ID", prefix.strip("_")))
     try:
         label = int(metadata.get(prefix + "LabelValue", "1"))
-        red, green, blue = (float(part) for part in metadata.get(prefix + "Color", "0.5 0.5 0.5").split())
+        layer = int(metadata.get(prefix + "Layer", layer))
+        if layer < 0:
+            raise ValueError(layer)
     except ValueError as error:
-        raise InputError(f"segment '{name}' has an unreadable label value or colour in its header") from error
-    return Segment(label, name, (red, green, blue), _terminology(metadata.get(prefix + "Tags", "")))
+        raise InputError(f"segment '{name}' has an unreadable label value or layer in its header") from error
+    color = _color(metadata.get(prefix + "Color", ""))
+    return _Declared(Segment(label, name, color, _terminology(metadata.get(prefix + "Tags", ""))), layer)
+
+
+def _color(text: str) -> Color:
+    """Grey where it cannot be read: a colour is no reason to lose a segment."""
+    try:
+        red, green, blue = (min(1.0, max(0.0, float(part))) for part in text.split())
+    except ValueError:
+        return GREY
+    return (red, green, blue) if red + green + blue <= 3 else GREY  # NaN is not
 
 
 def _terminology(tags: str) -> Terminology:

@@ -1,0 +1,27 @@
+"""What commands that read drawn structures share: which of them, and what the readers left out. Imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+
+def add_structures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--structures",
+        type=_names,
+        default=(),
+        metavar="NAME,…",
+        help="only these of the drawn structures, by name (of a plain label map by number)",
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Sentences for the user that are no result, on standard error."""
+    for note in notes:
+        print(f"metasegment: {note}", file=sys.stderr)

@@ -1,0 +1,54 @@
+"""Whether 255 in a label map is the background of an annotation, or a structure as in masks of 0 and 255."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from ..annotation import BACKGROUND, full_planes, known_outside
+from ..errors import InputError
+from ..regrid import label_counts
+
+
+def finished(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels uint8 (k, j, i) of a segmentation, changed in place, 0 = background, and what was renumbered, in words.
+
+    In an annotation 255 fills the annotated slices, so that they have no 0. Elsewhere it is a structure, and gets the
+    lowest free number.
+    """
+    mask = labels == BACKGROUND
+    if not mask.any() or is_annotation(labels):
+        return without_background(labels), ()
+    number = free_label(labels)
+    labels[mask] = number
+    return labels, (f"label 255 became {number}: in annotations 255 means background",)
+
+
+def free_label(labels: np.ndarray, taken: Collection[int] = ()) -> int:
+    """The lowest of 1...254 that no voxel has and that is not `taken`; raises InputError where there is none."""
+    counts = label_counts(labels)
+    free = [label for label in range(1, BACKGROUND) if not counts[label] and label not in taken]
+    if not free:
+        raise InputError("labels 1 to 255 are all in use; keep at most 254 structures")
+    return free[0]
+
+
+def without_background(labels: np.ndarray) -> np.ndarray:
+    """0 for 255, in place."""
+    labels[labels == BACKGROUND] = 0
+    return labels
+
+
+def is_annotation(labels: np.ndarray) -> bool:
+    """Whether what is known lies on full planes, and on at most one oblique slice: a sheet of one voxel."""
+    rest = known_outside(labels, full_planes(labels))
+    if not (labels.ravel()[rest] == BACKGROUND).any():
+        return True
+    positions = np.unravel_index(rest, labels.shape)
+    for axis in range(3):
+        across = [positions[a] for a in range(3) if a != axis]
+        lines = np.ravel_multi_index(across, [labels.shape[a] for a in range(3) if a != axis])
+        if len(np.unique(lines)) == len(lines):
+            return True
+    return False

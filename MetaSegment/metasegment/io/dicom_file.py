@@ -1,0 +1,94 @@
+"""Single DICOM files: whether a file is one, and its header by pydicom. Looks at no pixel."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_PREAMBLE, _MAGIC = 128, b"DICM"
+# Old files begin with their first element: group 0002 or 0008, an element of it, and a type or a short length.
+_FIRST_ELEMENT = re.compile(rb"[\x02\x08]\x00[\x00-\x70]\x00(?:[A-Z]{2}|[\x00-\xff]\x00\x00\x00)", re.DOTALL)
+#: Of storage classes without an image (PS3.4, B.5): presentation states, segmentations and registrations, reports,
+#: documents, and radiotherapy.
+_NOT_IMAGE_CLASSES = tuple(b"1.2.840.10008.5.1.4.1.1." + end for end in (b"11.", b"66.", b"88.", b"104.", b"481."))
+#: How the identifiers of storage classes begin.
+IMAGE_CLASSES = "1.2.840.10008.5.1.4.1.1."
+#: (0002,0002) with its type as it is in every file (PS3.10, 7.1), within so many bytes.
+_STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
+#: What pydicom and highdicom raise where something that every such object has is absent or not what it should be.
+DAMAGED = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError, RecursionError)
+#: A disc's table of contents.
+CONTENTS = "DICOMDIR"
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Whether a file begins as DICOM files do: DICM after 128 bytes (PS3.10), or their first element without them."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(_PREAMBLE + len(_MAGIC))
+    return start[_PREAMBLE:] == _MAGIC or _FIRST_ELEMENT.match(start) is not None
+
+
+def is_of_image(path: str | Path) -> bool:
+    """Whether a DICOM file's storage class is not one of structure sets, segmentations, reports and the like."""
+    with Path(path).open("rb") as file:
+        start = file.read(_META_BYTES)
+    _, _, found = start.partition(_STORAGE_CLASS)  # its length in 2 bytes, and the identifier
+    return not found[2 : 2 + int.from_bytes(found[:2], "little")].startswith(_NOT_IMAGE_CLASSES)
+
+
+def header_of(path: str | Path, tags: Sequence[str] = ()) -> Dataset:
+    """Header without pixels, of the named tags or all; raises InputError where it cannot be read."""
+    return _read(path, stop_before_pixels=True, specific_tags=list(tags) or None)
+
+
+def dataset_of(path: str | Path) -> Dataset:
+    """All of a file; raises InputError where it cannot be read."""
+    return _read(path)
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Raise InputError where pydicom is absent; within, warnings are not shown: they print the patient's headers."""
+    if importlib.util.find_spec("pydicom") is None:
+        raise InputError("DICOM needs pydicom: pip install pydicom")
+    logger = logging.getLogger("pydicom")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _read(path: str | Path, **options: object) -> Dataset:
+    with quiet_pydicom():
+        from pydicom import dcmread
+        from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+        try:
+            dataset = dcmread(path, force=True, **options)  # type: ignore[arg-type]
+        except DAMAGED as error:
+            raise InputError("the DICOM file cannot be read: it is truncated or damaged") from error
+    if not len(dataset):
+        raise InputError("the DICOM file cannot be read: it is truncated or damaged")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+    return dataset

@@ -1,0 +1,78 @@
+"""Files that hold labels as voxels: plain label maps, and Slicer's `.seg.nrrd` with one layer or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import BACKGROUND, as_label_array, mark_background
+from ..errors import InputError
+from ..regrid import label_counts
+from ..structure import Segment
+from ..volume import Geometry
+from .background import free_label, is_annotation
+from .chosen import chosen
+from .image_file import read_image, read_metadata
+from .nifti import is_nifti
+from .seg_nrrd import is_segmentation, labels_in
+from .volume_file import read_voxels, volume_from_image
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFile:
+    """Labels uint8 (k, j, i) in the numbering of annotations, and the segments that the file declares, of those chosen;
+    a segment named "background" is label 255, and no segment.
+    """
+
+    labels: np.ndarray
+    geometry: Geometry
+    segments: tuple[Segment, ...]
+
+
+def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
+    """Read the structures called `names`, or all; in a plain label map names are numbers. What was not chosen counts as
+    background.
+
+    Raises InputError, naming the file, where it is unreadable or segments overlap, and for other voxels than labels.
+    """
+    metadata = {} if is_nifti(path) else read_metadata(path)
+    if not is_segmentation(metadata):
+        volume = read_voxels(path)
+        return LabelFile(_told(path, _plain_labels, volume.array, names), volume.geometry, ())
+    volume = volume_from_image(read_image(path, has_layers=True), path)
+    labels, segments = _told(path, labels_in, volume.array, metadata, names)
+    segments = _told(path, _without_number_255, labels, segments)
+    return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)))
+
+
+def _told(path: str | Path, work, *arguments):  # type: ignore[no-untyped-def]
+    try:
+        return work(*arguments)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _without_number_255(labels: np.ndarray, segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """A segment that has the number of background, and is none, gets a free one, in place."""
+    found = []
+    for segment in segments:
+        if segment.label == BACKGROUND and segment.name.lower() != "background":
+            if is_annotation(labels):
+                continue
+            number = free_label(labels, [other.label for other in segments])
+            labels[labels == BACKGROUND] = number
+            segment = replace(segment, label=number)
+        found.append(segment)
+    return tuple(found)
+
+
+def _plain_labels(array: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    labels = as_label_array(array)
+    if names:
+        present = [label for label in np.flatnonzero(label_counts(labels)).tolist() if 0 < label < BACKGROUND]
+        kept = [present[n] for n in chosen([str(label) for label in present], names)]
+        labels[(labels != 0) & ~np.isin(labels, kept)] = BACKGROUND
+    return labels
