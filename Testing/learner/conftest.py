@@ -258,3 +258,13 @@ def a_settled_cache(tmp_path: Path) -> Path:
     # Exact on every machine, in the layout that a resumed network has to be put in.
     cache.write_text(json.dumps({key: ["float32", "channels_last"]}))
     return cache.parent.parent
+
+
+@pytest.fixture
+def one_thread(a_settled_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process computes as the processes of torchrun do."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(a_settled_cache))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

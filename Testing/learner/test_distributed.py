@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -29,16 +28,6 @@ from metasegment.training.ranks import Ranks
 from metasegment.training.state import initial_state
 from metasegment.training.step import Trainee, optimise, same_shapes
 from metasegment.training.throughput import count_cost
-
-
-@pytest.fixture
-def one_thread(a_settled_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process computes as the processes of torchrun do."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(a_settled_cache))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -281,7 +281,7 @@ def test_a_configuration_states_only_what_differs_from_the_defaults(tmp_path: Pa
     assert config.run.output == "out"
 
 
-@pytest.mark.parametrize(("name", "size"), [("cpu", "M"), ("gpu-m", "M"), ("gpu-l0", "L0")])
+@pytest.mark.parametrize(("name", "size"), [("cpu", "M"), ("long", "M"), ("gpu-m", "M"), ("gpu-l0", "L0")])
 def test_the_packages_own_configurations_are_found_by_name(
     name: str, size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
