@@ -85,16 +85,16 @@ def test_another_grid_is_refused_and_the_difference_told(
     refused: Callable[..., str], saved_labels: Callable[..., Path], study: Study, changed: dict[str, tuple], how: str
 ) -> None:
     line = refused(annotation=saved_labels(study.labels, replace(study.volume.geometry, **changed)))
-    assert "is not on the image's grid" in line
+    assert "its voxels are not the image's" in line
     assert how in line
 
 
-def test_an_annotation_of_another_size_is_refused(
+def test_an_annotation_that_reaches_beyond_the_image_is_refused(
     refused: Callable[..., str], saved_labels: Callable[..., Path], study: Study
 ) -> None:
-    smaller = replace(study.volume.geometry, size=(56, 56, 39))
-    line = refused(annotation=saved_labels(study.labels[:39], smaller))
-    assert "size 56 x 56 x 39 instead of 56 x 56 x 40" in line
+    larger = replace(study.volume.geometry, size=(56, 56, 41))
+    line = refused(annotation=saved_labels(np.pad(study.labels, ((0, 1), (0, 0), (0, 0)), constant_values=255), larger))
+    assert "it reaches beyond the image" in line
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(300, np.int16), (-1, np.int16), (1.5, np.float32), (np.nan, np.float32)])
