@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..io.files import DRAFTS, written_beside
+from ..io.records import FormatError, from_json, to_json
 from ..segmentation import StructureResult
-from ..wire import FormatError, from_json, to_json
 from .studies import Study
 
 
