@@ -24,13 +24,26 @@ FLOORS = """
     anatomy
     io
     measures task_labels
+    learner
     annotation regrid task memory
     oblique progress structure grid
     volume segmentation rotation
     errors
 """
 #: Data and what Slicer's process loads of the package: numpy and the standard library alone at file scope.
-PLAIN = ("client", "wire", "annotation", "volume", "structure", "task", "segmentation", "progress", "errors", "regrid")
+PLAIN = (
+    "client",
+    "wire",
+    "learner",
+    "annotation",
+    "volume",
+    "structure",
+    "task",
+    "segmentation",
+    "progress",
+    "errors",
+    "regrid",
+)
 #: The rooms of the Slicer side, top to bottom.
 SLICER_FLOORS = ("panel", "work", "learner", "scene")
 #: What Slicer's Python has from the start.

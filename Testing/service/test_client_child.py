@@ -106,7 +106,7 @@ def test_a_child_that_hangs_is_replaced(
     child = local_learner._child
     assert child
     os.kill(child.pid, signal.SIGSTOP)
-    monkeypatch.setattr("metasegment.client.learner.GREETING_SECONDS", 1.0)
+    monkeypatch.setattr("metasegment.client.service_learner.GREETING_SECONDS", 1.0)
     assert_as_ever(local_learner.segment(*organ, QUICK, IN_CONTEXT))
     assert local_learner._child is not child
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metasegment.annotation import Annotation, complete
-from metasegment.client import Learner, LearnerClient, LocalLearner
+from metasegment.client import LearnerClient, LocalLearner, ServiceLearner
 from metasegment.client.errors import Superseded
 from metasegment.errors import Cancelled, InputError
 from metasegment.io.task_file import to_bytes
@@ -41,7 +41,7 @@ def a_client(a_service: Callable[..., Any]) -> Iterator[LearnerClient]:
 @pytest.fixture(params=["in this process", "by address", "child"])
 def learner(
     request: pytest.FixtureRequest, segmenter: Segmenter, a_client: LearnerClient, local_learner: LocalLearner
-) -> Segmenter | Learner:
+) -> Segmenter | ServiceLearner:
     """Each way to the same learner."""
     return {"in this process": segmenter, "by address": a_client, "child": local_learner}[request.param]
 
@@ -53,7 +53,7 @@ def gated(segmenter: Segmenter, organ: tuple[Volume, Annotation]) -> Segmentatio
 
 
 def test_the_answer_is_the_same_to_the_last_bit(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation], gated: Segmentation
 ) -> None:
     result = learner.segment(*organ, QUICK)
     np.testing.assert_array_equal(result.labels, gated.labels)
@@ -68,13 +68,13 @@ def test_the_answer_is_the_same_to_the_last_bit(
 
 
 def test_the_next_slice_is_the_same(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation], gated: Segmentation
 ) -> None:
     assert learner.suggest(*organ) == gated.next_slice
 
 
 def test_the_first_answer_comes_once_and_before_the_last(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation]
 ) -> None:
     told: list[tuple[str, float]] = []
     shown: list[np.ndarray] = []
@@ -93,7 +93,9 @@ def test_the_first_answer_comes_once_and_before_the_last(
     assert all(0 <= share <= 1 for _, share in told)
 
 
-def test_who_asks_is_told_on_the_own_thread(learner: Segmenter | Learner, organ: tuple[Volume, Annotation]) -> None:
+def test_who_asks_is_told_on_the_own_thread(
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation]
+) -> None:
     threads = set()
 
     def note(*_: object) -> bool:
@@ -105,7 +107,7 @@ def test_who_asks_is_told_on_the_own_thread(learner: Segmenter | Learner, organ:
 
 
 def test_who_cancels_gets_cancelled_and_can_ask_again(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], gated: Segmentation
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation], gated: Segmentation
 ) -> None:
     stages: list[str] = []
     progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "first answer" in stages)
@@ -115,7 +117,7 @@ def test_who_cancels_gets_cancelled_and_can_ask_again(
 
 
 def test_an_error_in_a_callback_comes_back_as_it_is(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation]
 ) -> None:
     def fail(labels: np.ndarray) -> None:
         raise ZeroDivisionError
@@ -125,7 +127,7 @@ def test_an_error_in_a_callback_comes_back_as_it_is(
 
 
 def test_an_unknown_strategy_is_refused_in_the_same_words(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation]
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation]
 ) -> None:
     with pytest.raises(InputError, match=r"^no strategy 'magic': use auto or one of .*in_context"):
         learner.segment(*organ, strategy="magic")
@@ -133,7 +135,7 @@ def test_an_unknown_strategy_is_refused_in_the_same_words(
 
 @pytest.mark.parametrize("learner", ["in this process", "by address"], indirect=True)  # a child's lessons are long
 def test_a_task_is_taught_the_same(
-    learner: Segmenter | Learner,
+    learner: Segmenter | ServiceLearner,
     organ: tuple[Volume, Annotation],
     accepted: Annotation,
     taught: Task,
@@ -147,7 +149,7 @@ def test_a_task_is_taught_the_same(
 
 
 def test_a_task_finds_the_same_in_the_next_volume(
-    learner: Segmenter | Learner, taught: Task, next_volume: Volume, applied: Segmentation
+    learner: Segmenter | ServiceLearner, taught: Task, next_volume: Volume, applied: Segmentation
 ) -> None:
     shown: list[np.ndarray] = []
     result = learner.apply(taught, next_volume, None, QUICK, preview=shown.append)
@@ -162,7 +164,7 @@ def test_a_task_finds_the_same_in_the_next_volume(
 
 
 def test_a_task_that_does_not_fit_is_refused_in_the_same_words(
-    learner: Segmenter | Learner,
+    learner: Segmenter | ServiceLearner,
     organ: tuple[Volume, Annotation],
     another_structure: Annotation,
     taught: Task,
@@ -178,7 +180,7 @@ def test_a_task_that_does_not_fit_is_refused_in_the_same_words(
 
 
 def test_who_cancels_teaching_gets_cancelled(
-    learner: Segmenter | Learner, organ: tuple[Volume, Annotation], accepted: Annotation
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation], accepted: Annotation
 ) -> None:
     stages: list[str] = []
     progress = Progress(report=lambda stage, _: stages.append(stage), cancelled=lambda: "learning the task" in stages)

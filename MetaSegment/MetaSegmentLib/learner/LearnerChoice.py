@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 
-from metasegment.client import Learner, LearnerClient, LocalLearner
+from metasegment.client import LearnerClient, LocalLearner, ServiceLearner
 from metasegment.client.address import parse_address
 
 #: Devices of the local learner, as `metasegment serve --device` takes them.
@@ -31,7 +31,7 @@ class LearnerChoice:
     token: str = field(default="", repr=False)
     device: str = DEVICES[0]
 
-    def open(self) -> Learner:
+    def open(self) -> ServiceLearner:
         """A learner of this kind; nothing is started or sent before it is used."""
         if self.isRemote:
             return LearnerClient(self.address, self.token)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from metasegment.client import Connection, Learner
+from metasegment.client import Connection, ServiceLearner
 from metasegment.progress import Progress
 from metasegment.regrid import bounding_box
 from metasegment.segmentation import NextSlice, Region, Segmentation
@@ -55,13 +55,13 @@ class LearnerConnection:
     def __init__(
         self,
         choose: Callable[[], LearnerChoice],
-        open: Callable[[LearnerChoice], Learner] = lambda choice: choice.open(),
+        open: Callable[[LearnerChoice], ServiceLearner] = lambda choice: choice.open(),
         background: Background | None = None,
     ) -> None:
         self._choose = choose
         self._open = open
         self._background = background or Background()
-        self._learner: Learner | None = None
+        self._learner: ServiceLearner | None = None
         self._choice: LearnerChoice | None = None
         self._job: Job | None = None
 
@@ -146,7 +146,7 @@ class LearnerConnection:
         self.cancel()
         self._job = self._background.start(work, ended(done), ended(failed))
 
-    def _chosenLearner(self) -> Learner:
+    def _chosenLearner(self) -> ServiceLearner:
         choice = self._choose()
         if self._learner is None or choice != self._choice:
             before, self._learner = self._learner, self._open(choice)

@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 
 from metasegment.annotation import Annotation
-from metasegment.client import Learner
+from metasegment.learner import Learner
 from metasegment.progress import Progress
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.structure import Color

@@ -9,8 +9,8 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from metasegment.annotation import Annotation, complete, empty_annotation
-from metasegment.client import Learner
 from metasegment.errors import InputError
+from metasegment.learner import Learner
 from metasegment.progress import Progress
 from metasegment.structure import Color
 from metasegment.task import Task

@@ -12,7 +12,7 @@ from ..errors import Cancelled, InputError
 from ..memory import is_out_of_memory
 
 #: Commands, each a module of this package.
-_COMMANDS = ("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo")
+_COMMANDS = ("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,8 +4,8 @@ Every error is a `LearnerError` with a sentence for the user, an InputError, or 
 """
 
 from .errors import LearnerError
-from .learner import Connection, Learner
 from .learner_client import LearnerClient
 from .local_learner import LocalLearner
+from .service_learner import Connection, ServiceLearner
 
-__all__ = ["Connection", "Learner", "LearnerClient", "LearnerError", "LocalLearner"]
+__all__ = ["Connection", "LearnerClient", "LearnerError", "LocalLearner", "ServiceLearner"]

@@ -6,10 +6,10 @@ from .address import parse_address
 from .background import Courier
 from .connection import Channel
 from .errors import LearnerError, ServerBusy, TokenRefused
-from .learner import Learner, greeted
+from .service_learner import ServiceLearner, greeted
 
 
-class LearnerClient(Learner):
+class LearnerClient(ServiceLearner):
     """The service at a URL such as http://gpu-host:8470; raises WrongAddress for what is no URL of a service, and
     TokenRefused for what can be no token.
 

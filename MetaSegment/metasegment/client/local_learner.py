@@ -13,12 +13,12 @@ from .child import Child
 from .connection import Channel
 from .errand import Errand
 from .errors import LearnerDied, LearnerError, NotReached, ServerBusy
-from .learner import Learner, greeted
+from .service_learner import ServiceLearner, greeted
 
 _AGAIN = "starting the learner again"
 
 
-class LocalLearner(Learner):
+class LocalLearner(ServiceLearner):
     """A learner in a child process; `python` has MetaSegment's packages, this process needs none of them.
 
     `device` is auto, cpu, cuda or cuda:N; `environment` the child's variables, this process's own where None.

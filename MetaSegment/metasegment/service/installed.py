@@ -36,9 +36,26 @@ class Installation:
 
     def capabilities(self, limits: Limits) -> Capabilities:
         """What the service is and has, with the memory that is free at the moment."""
-        devices = tuple(map(_device, self.devices))
+        devices = tuple(map(self.device, self.devices))
         weights, strategies = self._facts
         return Capabilities(__version__, PROTOCOL, devices, weights, strategies, limits.as_numbers())
+
+    def device(self, name: str) -> Device:
+        """What stands behind the name of a device; raises InputError where it is not there."""
+        import torch
+
+        from ..network.engine import choose_device
+
+        device = torch.device(choose_device(name))
+        if device.type != "cuda":
+            return Device("CPU", _mb(physical_memory()), _mb(free_memory()))
+        free, total = torch.cuda.mem_get_info(device)
+        return Device(torch.cuda.get_device_name(device), _mb(total), _mb(free))
+
+    @property
+    def weights_in_use(self) -> Weights:
+        """Name, licence and checksum of the weights."""
+        return self._facts[0]
 
     def _segmenter(self, device: str) -> Segmenter:
         from ..segmenter.load import load_segmenter
@@ -64,18 +81,6 @@ class Installation:
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         licence = read_facts(path).get("licence", _LICENCE if path == RELEASED else "unknown")
         return Weights(path.stem, licence, checksum), tuple(sorted(usable))
-
-
-def _device(name: str) -> Device:
-    import torch
-
-    from ..network.engine import choose_device
-
-    device = torch.device(choose_device(name))
-    if device.type != "cuda":
-        return Device("CPU", _mb(physical_memory()), _mb(free_memory()))
-    free, total = torch.cuda.mem_get_info(device)
-    return Device(torch.cuda.get_device_name(device), _mb(total), _mb(free))
 
 
 def _mb(size: int | None) -> float | None:

@@ -45,7 +45,7 @@ from .errors import (
 from .turns import Turns
 
 _T = TypeVar("_T")
-_L = TypeVar("_L", bound="Learner")
+_L = TypeVar("_L", bound="ServiceLearner")
 #: Seconds in which a service says that it is there, however much it has to do.
 GREETING_SECONDS = 10.0
 #: Seconds in which it says what it has: it may only just be loading torch.
@@ -81,7 +81,7 @@ class _Question:
         return self.annotation.structures if self.annotation else ()
 
 
-class Learner(ABC):
+class ServiceLearner(ABC):
     """A learner in another process: `segment`, `suggest`, `teach` and `apply` as the Segmenter has them, from any
     number of threads.
 
