@@ -193,11 +193,30 @@ def test_a_network_is_trained_in_a_format_whose_gradients_are_right_on_the_small
     channels = torch.randn(1, len(CHANNELS), 16, 16, 16, generator=torch.Generator().manual_seed(1))
     largest = []
     for _ in range(40):
-        with precision.autocast("cpu", trained_edge=16):
+        with precision.autocast("cpu"):
             out = network(channels.contiguous(memory_format=precision.memory_format))
         gradients = torch.autograd.grad(out.float().mean(), list(network.parameters()))
         largest.append(max(float(gradient.abs().max()) for gradient in gradients))
     assert max(largest) < 10 * min(largest)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (16, 24, 32), (24, 16, 16)])
+def test_gradients_in_bf16_are_those_in_fp32_whatever_the_memory_held(shape: tuple[int, int, int]) -> None:
+    network = build_network(presence=False)
+    channels = torch.randn(1, len(CHANNELS), *shape, generator=torch.Generator().manual_seed(1))
+
+    def gradients(dtype: str) -> tuple[Tensor, ...]:
+        held = [torch.full((n,), torch.nan) for n in (10**3, 10**4, 10**5, 27 * 64 * 128, 27 * 128**2)]
+        del held
+        with Precision(dtype).autocast("cpu"):
+            out = network(channels)
+        return torch.autograd.grad(out.float().square().mean(), list(network.parameters()))
+
+    exact = gradients("float32")
+    largest = max(float(e.norm()) for e in exact)
+    for _ in range(10):
+        for one, other in zip(gradients("bfloat16"), exact, strict=True):
+            assert float((one - other).norm()) < 0.2 * float(other.norm()) + 0.01 * largest
 
 
 def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,8 @@ from .channels import CHANNELS
 #: Edge of the cube that is timed: small enough to take a second, large enough to be compute-bound. On a GPU starting
 #: the kernels of a smaller one takes longer than running them.
 TIMED_EDGE = {"cpu": 48, "cuda": 96}
-#: Cells along the shortest side of a grid on which bf16 may train. With 16 the deepest convolutions work on two cells,
-#: where torch 2.13 on AMD (Zen 4 and 5) returns for weight gradients what the memory held before; three and more are
-#: right (80 of 80 runs each).
-LEAST_TRAINED_EDGE = 24
+#: Cells along the sides of the smallest grid that is trained on: small convolutions are where torch has been wrong.
+CHECKED_EDGE = 16
 #: Runs on which gradients are checked: enough that what is wrong once in seven runs shows.
 CHECKS = 40
 #: Times the largest gradient in fp32 beyond which one is wrong.
@@ -51,13 +49,9 @@ class Precision:
         network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     @contextlib.contextmanager
-    def autocast(self, device: str, trained_edge: int | None = None) -> Iterator[None]:
-        """Runs the network's convolutions in `dtype`; losses and solves stay in fp32 outside it.
-
-        Weights are trained in fp32 on grids whose shortest side, `trained_edge`, is below LEAST_TRAINED_EDGE.
-        """
-        safe = trained_edge is None or trained_edge >= LEAST_TRAINED_EDGE
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=safe and self.dtype == "bfloat16"):
+    def autocast(self, device: str) -> Iterator[None]:
+        """Runs the network's convolutions in `dtype`; losses and solves stay in fp32 outside it."""
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
             yield
 
 
@@ -99,8 +93,8 @@ def _seconds(network: nn.Module, precision: Precision, device: str, training: bo
 
 
 def _learns(network: nn.Module, precision: Precision, device: str) -> bool:
-    """Whether gradients are right on the smallest grid that is trained in a format."""
-    channels = torch.randn(1, len(CHANNELS), *[LEAST_TRAINED_EDGE] * 3, generator=torch.Generator().manual_seed(0))
+    """Whether gradients are right on the smallest grid that is trained on."""
+    channels = torch.randn(1, len(CHANNELS), *[CHECKED_EDGE] * 3, generator=torch.Generator().manual_seed(0))
 
     def largest(tried: Precision) -> float:
         tried.lay_out(network)

@@ -46,7 +46,7 @@ class Trainee:
         network gives them.
         """
         batch = torch.stack(list(grids)).to(self.device).contiguous(memory_format=self.precision.memory_format)
-        with self.precision.autocast(self.device, trained_edge=min(batch.shape[2:])):
+        with self.precision.autocast(self.device):
             out, present = self.network.with_presence(batch)
         return out[:, 0].float(), present
 
