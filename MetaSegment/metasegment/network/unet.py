@@ -42,7 +42,7 @@ class DeepestBlock(UnetResBlock):
         if inp.device.type != "cpu" or not torch.is_grad_enabled() or min(inp.shape[2:]) > WRONG_INPUT:
             return super().forward(inp)
         with torch.autocast("cpu", enabled=False):
-            return super().forward(inp.float())
+            return super().forward(inp.to(torch.promote_types(inp.dtype, torch.float32)))
 
 
 class FewShotUNet(DynUNet):
