@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in given[:1] if given and given[0] in _COMMANDS else _COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_to(commands)
     options = parser.parse_args(given)
+    for stream in (sys.stdout, sys.stderr):  # names in any script, on terminals that cannot show them
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         options.run(options)
     except InputError as error:

@@ -85,7 +85,7 @@ class Worker:
             familiarity=result.familiarity,
             seconds=time.monotonic() - start,
             device=result.device,
-            notes=result.notes,
+            notes=volume.notes + (drawn.notes if drawn else ()) + result.notes,
         )
         write_row(self._job.output, row)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _RESCALING = ("RescaleSlope", "RescaleIntercept")
 _NONE = (1.0, 0.0)
+#: Transfer syntaxes whose pixels are as they are: implicit, explicit, deflated, big endian (PS3.5, A).
+_PLAIN = tuple(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,8 @@ def _why_unreadable(slices: Sequence[Slice]) -> str:
         try:
             sitk.ReadImage(str(one.path))
         except RuntimeError:
-            syntax = header_of(one.path).file_meta.get("TransferSyntaxUID")
-            if syntax is not None and syntax.is_compressed and syntax.is_encapsulated:
+            syntax = header_of(one.path).file_meta.TransferSyntaxUID
+            if syntax not in _PLAIN:
                 return (
                     f"{one.path.name} cannot be read: damaged, or its compression ({syntax.name}) is not known here; "
                     "decompress the series first"
