@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fuzz of every reader: valid small files are mutated (hypothesis), and each must be read or refused in one line.
+"""Fuzz of every reader: valid small files are mutated, and each must be read or refused in one line.
 
 usage: fuzz_readers.py [--minutes 2] [--seed 0] [READER ...]
-Prints for each reader how many files were tried, read and refused, the longest time, and the most memory that the process
-has had; a traceback, a reading longer than 20 s or more than 2 GB of memory is a finding, kept in a file and named.
+Prints for each reader how many files were tried, read and refused, the longest time, and the most memory that the
+process has had. A traceback, a reading of more than 20 s or more than 2 GB of memory is a finding, kept in a file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-
-from dicom_files import _write_frames, _write_series
 
 from metasegment.errors import InputError
 from metasegment.export.structures import read_structures
@@ -76,6 +72,9 @@ def main() -> int:
 
 def made(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     """A small valid file of each kind, and what reads it."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from dicom_files import _write_frames, _write_series
+
     rng = np.random.default_rng(0)
     image = Volume(rng.integers(-500, 500, GRID.shape).astype(np.int16), GRID)
     labels = np.zeros(GRID.shape, np.uint8)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from metasegment.client import LearnerClient, errors
+from metasegment.client.address import parse_address
 from metasegment.client.errors import LearnerError
 from metasegment.wire import messages
 
@@ -171,8 +172,45 @@ def test_a_proxy_that_refuses(refusal: Callable[..., str], monkeypatch: pytest.M
 
 
 def test_another_kind_of_server(refusal: Callable[..., str], a_server_that_answers: Callable[..., str]) -> None:
-    for answers in (_page(), _page(404), _page(500), _page(403), _records(health={"status": "fine"})):
+    for answers in (_page(), _page(404), _page(500), _records(health={"status": "fine"})):
         assert "not a MetaSegment service" in refusal(errors.NotMetaSegment, a_server_that_answers(answers))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (403, errors.ProxyForbids, "forbids the request (status 403)"),
+        (407, errors.ProxyWantsName, "asks for a name and password"),
+        (413, errors.ProxyTooSmall, "takes no request of this size"),
+        (429, errors.ServerBusy, "try again in 7 seconds"),
+    ],
+)
+def test_what_a_proxy_refuses_is_told_as_what_it_is(
+    refusal: Callable[..., str],
+    a_server_that_answers: Callable[..., str],
+    status: int,
+    kind: type[LearnerError],
+    words: str,
+) -> None:
+    assert words in refusal(kind, a_server_that_answers(_page(status, **{"Retry-After": "7"})))
+
+
+def test_a_port_alone_and_the_protocols_own_folder_are_addresses() -> None:
+    assert parse_address(":8470").base == "http://localhost:8470"
+    assert parse_address("https://gpu-host/learner/v1/").base == "https://gpu-host/learner"
+    assert parse_address("http://gpu-host:8470/v1").base == "http://gpu-host:8470"
+
+
+def test_a_tunnels_certificate_is_looked_for_in_the_bundle(
+    a_server_that_answers: Callable[..., str],
+    own_certificate: ssl.SSLContext,
+    certificate_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate_file))
+    address = a_server_that_answers(_records(health={"status": "ok"}), own_certificate)
+    with LearnerClient(address) as client, pytest.raises(errors.NotMetaSegment):  # it has no capabilities
+        client.capabilities()
 
 
 def test_a_sign_in_page(refusal: Callable[..., str], a_server_that_answers: Callable[..., str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import time
@@ -18,9 +19,10 @@ import requests
 
 from metasegment.annotation import Annotation
 from metasegment.cli import main
+from metasegment.cli.serve import _token
 from metasegment.service.limits import Limits
 from metasegment.service.refusal import Refusal
-from metasegment.service.security import Clients, is_loopback, names_loopback, token_fits
+from metasegment.service.security import Clients, Guesses, is_loopback, names_loopback, token_fits
 from metasegment.volume import Volume
 from metasegment.wire import messages
 
@@ -73,6 +75,61 @@ def test_a_client_must_name_itself(a_service: Start) -> None:
     answer = caller.call("GET", messages.CAPABILITIES)
     assert (answer.status_code, answer.json()["code"]) == (422, messages.INVALID)
     assert "short" not in answer.text
+
+
+def test_a_plain_curl_with_the_token_sees_capabilities_and_progress(a_service: Start) -> None:
+    running = a_service()
+    signed = {"Authorization": f"Bearer {running.caller().token}"}
+    for path, status in ((messages.CAPABILITIES, 200), (messages.JOB.format(job="gone"), 404)):
+        assert requests.get(running.url + path, headers=signed, timeout=60).status_code == status
+    assert requests.get(running.url + messages.EVENTS.format(job="gone"), headers=signed, timeout=60).status_code == 404
+
+
+def test_wrong_tokens_leave_a_line_and_many_of_them_wait(a_service: Start, caplog: pytest.LogCaptureFixture) -> None:
+    running = a_service()
+    with caplog.at_level("INFO", "metasegment.audit"):
+        headers = {"Authorization": "Bearer a-guess-of-somebody"}
+        assert requests.get(running.url + messages.CAPABILITIES, headers=headers, timeout=60).status_code == 401
+    line = json.loads(caplog.records[-1].message)
+    assert (line["address"], line["outcome"]) == ("127.0.0.1", "wrong token")
+    assert "guess" not in caplog.text
+
+
+def test_slips_cost_nothing_guesses_wait_and_time_forgives() -> None:
+    now = [0.0]
+    guesses = Guesses(lambda: now[0])
+    waits = [guesses.count("1.2.3.4") for _ in range(14)]
+    assert waits[:12] == [0.0] * 12
+    assert min(waits[12:]) > 0
+    assert guesses.count("5.6.7.8") == 0
+    now[0] = 3600.0
+    assert guesses.count("1.2.3.4") == 0
+
+
+def test_two_host_names_are_refused_and_their_case_does_not_count(a_service: Start) -> None:
+    url = a_service().url
+    request = b"GET /v1/health HTTP/1.1\r\n%sConnection: close\r\n\r\n"
+    assert _raw(url, request % b"Host: localhost\r\nHost: localhost\r\n").startswith(b"HTTP/1.1 400 ")
+    assert _raw(url, request % b"Host: LocalHost\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_head_that_is_too_long_is_told_so(a_service: Start) -> None:
+    head, _, body = _raw(
+        a_service().url, b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 40_000 + b"\r\n\r\n"
+    ).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert "32,768 bytes" in json.loads(body)["message"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no such permissions")
+def test_a_token_file_that_others_can_read_is_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "token"
+    path.write_text("a-token-that-nobody-guesses")
+    for mode, warned in ((0o644, True), (0o600, False)):
+        path.chmod(mode)
+        caplog.clear()
+        assert _token(path) == "a-token-that-nobody-guesses"
+        assert ("others on this computer can read the token" in caplog.text) == warned
 
 
 def test_a_browser_that_was_led_here_by_another_name_is_refused(a_service: Start) -> None:

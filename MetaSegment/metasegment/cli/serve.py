@@ -123,6 +123,8 @@ def _token(path: Path | None) -> str | None:
     else:
         try:
             token = path.read_text().strip()
+            if os.name == "posix" and path.stat().st_mode & 0o077:
+                _log.warning("others on this computer can read the token: chmod 600 %s", path)
         except (OSError, UnicodeDecodeError):
             raise InputError(f"cannot read the token from {path}: name a text file that holds it") from None
     if token is not None and len(token) < _SHORTEST_TOKEN:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ..wire.messages import PREFIX
 from .errors import SchemeMissing, WrongAddress
+
+_PORT_ALONE = re.compile(r":\d+/?")
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,12 @@ class Address:
 def parse_address(given: str) -> Address:
     """Reads http(s)://host[:port][/folder]; raises WrongAddress, or SchemeMissing where http:// was left out.
 
-    A user name or password in it is dropped: the token says who asks.
+    `:8470` is that port of this computer, and the protocol's own `/v1` at the end is not part of the folder. A user
+    name or password in it is dropped: the token says who asks.
     """
     given = given.strip()
+    if _PORT_ALONE.fullmatch(given):
+        given = f"http://localhost{given}"
     if given and "://" not in given:
         raise SchemeMissing(given=given)
     try:
@@ -41,7 +48,8 @@ def parse_address(given: str) -> Address:
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in given):
         raise WrongAddress(given=given)
     place = parts.netloc.rpartition("@")[2]
-    return Address(f"{parts.scheme}://{place}{parts.path.rstrip('/')}", host, _is_loopback(host))
+    folder = parts.path.rstrip("/").removesuffix(PREFIX).rstrip("/")
+    return Address(f"{parts.scheme}://{place}{folder}", host, _is_loopback(host))
 
 
 def _is_loopback(host: str) -> bool:

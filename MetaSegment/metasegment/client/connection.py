@@ -5,6 +5,7 @@ Knows nothing of volumes or jobs. Every failure leaves as a named error of `erro
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -174,6 +175,8 @@ def _new_session(address: Address, token: str | None) -> Session:
     session = Session()
     # On loopback a proxy can only be in the way; elsewhere the system's proxies and certificate bundles count.
     session.trust_env = not address.loopback
+    if address.loopback:  # the end of a tunnel to a service whose certificate the bundle holds
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     session.auth = _bearer(token)
     if address.encrypted:
         session.mount("https://", _trusting_system())

@@ -66,6 +66,32 @@ class ProxyRefused(NotReached):
     sentence = "the proxy of your network does not let {address} through: ask your administrator to allow it"
 
 
+class ProxyWantsName(ProxyRefused):
+    """The proxy of the network wants to know who asks."""
+
+    sentence = (
+        "the proxy of your network asks for a name and password before {address}: enter them in the system's settings"
+    )
+
+
+class ProxyForbids(ProxyRefused):
+    """Something on the way forbids the request, not in the words of a service."""
+
+    sentence = (
+        "something between you and {address} forbids the request (status 403), most likely a proxy or firewall: "
+        "ask its administrator to allow it"
+    )
+
+
+class ProxyTooSmall(ProxyRefused):
+    """A proxy in front of the service takes no bodies of this size."""
+
+    sentence = (
+        "a proxy in front of {address} takes no request of this size (status 413): ask its administrator to allow "
+        "16 MB (nginx: client_max_body_size)"
+    )
+
+
 class ServiceDown(NotReached):
     """A gateway answers for a service that does not."""
 

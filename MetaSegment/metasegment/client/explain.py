@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Statuses of gateways whose service is away.
 _GATEWAY = (502, 503, 504)
+#: Statuses of proxies that do not let a request through; a service has words for each of its own.
+_PROXY = {403: errors.ProxyForbids, 407: errors.ProxyWantsName, 413: errors.ProxyTooSmall}
+_TOO_MANY = 429
 #: Seconds to wait where a busy service does not say how long.
 _RETRY_AFTER = 2.0
 
@@ -92,6 +95,12 @@ def _stranger(response: Response, address: Address) -> errors.LearnerError:
     if response.is_redirect:
         target = response.headers["location"].partition("?")[0]
         return errors.SentElsewhere(address=address, target=target)
+    if response.status_code in _PROXY:
+        return _PROXY[response.status_code](address=address)
+    if response.status_code == _TOO_MANY:
+        return errors.ServerBusy(
+            str(address), "a proxy in front of it lets no more requests through", _retry_after(response)
+        )
     if response.status_code in _GATEWAY:
         return errors.ServiceDown(address=address, status=response.status_code)
     return errors.NotMetaSegment(address=address)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from .files import written_beside
 from .image_shape import refuse_absent_or_empty, refuse_too_many_bytes, refuse_unsupported_shape
+from .meta_header import refuse_broken_meta
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -149,6 +150,7 @@ def quiet_itk() -> Iterator[None]:
 def _header(path: Path) -> sitk.ImageFileReader:
     import SimpleITK as sitk
 
+    refuse_broken_meta(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -135,7 +135,9 @@ def _opened(path: Path) -> Iterator[_Parts]:
         try:
             file = _unpacked(first, stack)
             header = _header(path, file)
-        except _DAMAGED as error:
+        except InputError:
+            raise
+        except Exception as error:  # nibabel's own kinds come straight from Exception
             raise InputError(f"{path} is not a readable image: damaged or truncated, or not NIfTI") from error
         if second is None:
             yield _Parts(header, file)
@@ -258,6 +260,7 @@ def _geometries(path: Path, header: Nifti1Header, shape: tuple[int, ...]) -> tup
     return tuple(_geometry(affine, size) for affine in straight)
 
 
+@np.errstate(all="ignore")  # numbers that are none are sorted out later
 def _affines(header: Nifti1Header, size: tuple[int, ...]) -> Iterator[np.ndarray]:
     """Voxel index (i, j, k, 1) to LPS mm, the most believed one first."""
     unit = np.diag([*[_MM.get(int(header["xyzt_units"]) & _UNITS, 1.0)] * 3, 1.0])

@@ -15,6 +15,7 @@ from .. import __version__
 from ..wire import from_json, messages
 from ..wire.messages import Capabilities, Health, JobStatus, Manifest, Upload
 from .answers import binary, binary_body, handle_errors, manifest_body, octets, problems
+from .audit import record_wrong_token
 from .body import length, pieces, whole
 from .events import events
 from .guard import Guard
@@ -38,10 +39,15 @@ _bearer = HTTPBearer(auto_error=False, description="the token that the service w
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-async def _authorized(service: _Service, credentials: _Credentials) -> None:
+async def _authorized(request: Request, service: _Service, credentials: _Credentials) -> None:
     token = service.settings.token
-    if token is not None and not (credentials and token_fits(token, credentials.credentials)):
-        raise Refusal(messages.UNAUTHORIZED, "the token is missing or not the service's")
+    if token is None or (credentials and token_fits(token, credentials.credentials)):
+        return
+    address = request.client.host if request.client else ""
+    if credentials:
+        record_wrong_token(address)
+        await asyncio.sleep(service.guesses.count(address))
+    raise Refusal(messages.UNAUTHORIZED, "the token is missing or not the service's")
 
 
 _ClientId = Annotated[str, Header(alias=messages.CLIENT_HEADER, pattern=f"^{messages.CLIENT_ID}$")]
@@ -53,6 +59,16 @@ async def _admitted(service: _Service, client: _ClientId) -> str:
 
 
 _Client = Annotated[str, Depends(_admitted)]
+_MaybeClientId = Annotated[str | None, Header(alias=messages.CLIENT_HEADER, pattern=f"^{messages.CLIENT_ID}$")]
+
+
+async def _looking(request: Request, service: _Service, client: _MaybeClientId = None) -> str | None:
+    """Who only looks need not say who they are: a plain curl with the token counts by its address."""
+    service.clients.admit(client or f"at {request.client.host if request.client else ''}")
+    return client
+
+
+_Looker = Annotated[str | None, Depends(_looking)]
 _JobId = Annotated[str, Path(pattern=f"^{messages.JOB_ID}$")]
 
 
@@ -61,6 +77,13 @@ async def _asked_for(service: _Service, job: _JobId, client: _Client) -> Job:
 
 
 _Job = Annotated[Job, Depends(_asked_for)]
+
+
+async def _looked_at(service: _Service, job: _JobId, client: _Looker) -> Job:
+    return service.jobs.find(job, client)
+
+
+_SeenJob = Annotated[Job, Depends(_looked_at)]
 _TaskId = Annotated[
     str, Path(pattern="^[0-9a-f]{64}$", description="the task's address: the SHA-256 of its file's bytes")
 ]
@@ -116,7 +139,7 @@ async def _tidy(service: Service) -> None:
 
 
 @_routes.get(messages.CAPABILITIES)
-async def capabilities(service: _Service, client: _Client) -> Capabilities:
+async def capabilities(service: _Service, client: _Looker) -> Capabilities:
     """What the service is and has; takes a few seconds right after its start."""
     return await asyncio.to_thread(service.settings.describe)
 
@@ -189,7 +212,7 @@ async def submit_job(request: Request, service: _Service, client: _Client) -> Jo
 
 
 @_routes.get(messages.JOB, responses=_unknown)
-async def job_status(service: _Service, job: _Job) -> JobStatus:
+async def job_status(service: _Service, job: _SeenJob) -> JobStatus:
     """Where a job is."""
     return service.jobs.status(job)
 
@@ -202,7 +225,7 @@ async def cancel_job(service: _Service, job: _Job) -> Response:
 
 
 @_routes.get(messages.EVENTS, response_class=StreamingResponse, responses={**_unknown, **_stream})
-async def job_events(service: _Service, job: _Job) -> StreamingResponse:
+async def job_events(service: _Service, job: _SeenJob) -> StreamingResponse:
     """Where a job is, from now to its end, as server-sent events."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     changes = events(service.jobs, job, service.limits.heartbeat_seconds)

@@ -1,4 +1,4 @@
-"""One line for each job: who, when, what, how long and how it ended. No name, voxel or header of a patient."""
+"""One line for each job and each wrong token: who, when, what, how long, how it ended. Nothing of a patient."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ def log_to_standard_error() -> None:
     _log.setLevel(logging.INFO)
 
 
+def record_wrong_token(address: str) -> None:
+    """Writes the line of a request whose token is not the service's."""
+    _log.info(json.dumps({"time": _now(), "address": address, "outcome": "wrong token"}))
+
+
 def record(job: Job) -> None:
     """Writes the line of a job that ended. `volume` and `task` are hashes, times are in seconds."""
     started = job.started if job.started is not None else job.ended
     line = {
-        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "time": _now(),
         "client": job.client,
         "address": job.address,
         "volume": job.request.volume,
@@ -32,3 +37,7 @@ def record(job: Job) -> None:
         "outcome": job.error.code if job.error and job.state == "failed" else job.state,
     }
     _log.info(json.dumps(line))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

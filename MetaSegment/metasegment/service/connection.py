@@ -47,8 +47,16 @@ class PatientConnection(HttpToolsProtocol, BufferedProtocol):
             self.app = cast(Any, _TOO_MANY)
 
     def send_400_response(self, msg: str) -> None:
-        body = to_json(Problem(INVALID, "this is no request in HTTP/1.1")).encode()
-        head = f"HTTP/1.1 400 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+        self._refuse(400, "this is no request in HTTP/1.1")
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answers what never gets to the application, and closes."""
+        if self.transport.is_closing():
+            return
+        body = to_json(Problem(INVALID, sentence)).encode()
+        head = (
+            f"HTTP/1.1 {status} \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+        )
         self.transport.write(head.encode() + b"\r\n\r\n" + body)
         self.transport.close()
 
@@ -105,7 +113,7 @@ class PatientConnection(HttpToolsProtocol, BufferedProtocol):
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self.limits.head_bytes:
-            self.transport.abort()
+            self._refuse(431, f"the request's head is longer than {self.limits.head_bytes:,} bytes")
 
     def _look_at_request(self) -> None:
         if self._receiving and not self.flow.read_paused and self._is_too_slow():

@@ -1,4 +1,4 @@
-"""Around the whole application: refuses foreign host names on loopback, and keeps defects out of uvicorn's log.
+"""Around the whole application: refuses two host names, foreign ones on loopback, and keeps defects out of the log.
 
 uvicorn would log a traceback with the text of the exception, which may hold what is private.
 """
@@ -21,8 +21,7 @@ class Guard:
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._loopback and not names_loopback(Headers(scope=scope).get("host", "")):
-            message = "this service is for its own computer: call it as localhost or 127.0.0.1"
+        if message := self._wrong_host(scope):
             await JSONResponse({"code": messages.INVALID, "message": message}, 400)(scope, receive, send)
             return
         try:
@@ -31,3 +30,14 @@ class Guard:
             if scope["type"] != "http":
                 raise
             # Starlette has answered and `answers` has logged it.
+
+    def _wrong_host(self, scope: Scope) -> str | None:
+        """Why the request is not for this service, in a sentence; two names may mean two things (RFC 9112)."""
+        if scope["type"] != "http":
+            return None
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) > 1:
+            return "a request has one Host header"
+        if self._loopback and not names_loopback(hosts[0] if hosts else ""):
+            return "this service is for its own computer: call it as localhost or 127.0.0.1"
+        return None

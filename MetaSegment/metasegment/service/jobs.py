@@ -108,11 +108,11 @@ class Jobs:
             if job.live:
                 self._end(job, "cancelled", Problem(messages.CANCELLED, "the job was cancelled"))
 
-    def find(self, id_: str, client: str) -> Job:
-        """The job of that id; refuses where there is none, or it is another client's."""
+    def find(self, id_: str, client: str | None) -> Job:
+        """The job of that id; refuses where there is none, or it is another client's than the one named."""
         with self._changed:
             job = self._jobs.get(id_)
-            if job is None or job.client != client:
+            if job is None or client not in (None, job.client):
                 raise Refusal(messages.UNKNOWN_JOB, "the service has no such job; ask for it again")
             return job
 

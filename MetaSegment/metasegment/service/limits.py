@@ -38,7 +38,7 @@ class Limits:
     upload_idle_seconds: float = 120.0
     result_idle_seconds: float = 600.0
     #: A job that nobody asks about is cancelled: its client is gone.
-    job_idle_seconds: float = 120.0
+    job_idle_seconds: float = 60.0
     client_idle_seconds: float = 600.0
     heartbeat_seconds: float = 5.0
     #: Silence in the middle of a request, and the time in which its head must arrive.

@@ -17,6 +17,10 @@ from .refusal import Refusal, busy
 
 #: Names by which a service on loopback is called; any other was made to point here (DNS rebinding).
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+#: Wrong tokens from one address that are answered at once, and the wait before others.
+_SLIPS, _WAIT_SECONDS = 12, 1.0
+#: After so long without a wrong token the slips are forgiven; so many addresses are remembered.
+_FORGIVEN_SECONDS, _ADDRESSES = 600.0, 4096
 
 
 def is_loopback(host: str) -> bool:
@@ -28,7 +32,8 @@ def is_loopback(host: str) -> bool:
 
 
 def names_loopback(host_header: str) -> bool:
-    """Whether a Host header calls this computer by one of its own names, with any port."""
+    """Whether a Host header calls this computer by one of its own names, in any case and with any port."""
+    host_header = host_header.lower()
     name, _, port = host_header.rpartition(":")
     return host_header in _LOOPBACK_NAMES or (name in _LOOPBACK_NAMES and port.isdecimal())
 
@@ -37,6 +42,24 @@ def token_fits(token: str, given: str) -> bool:
     """Whether what was given is the token, found out in a time that tells nothing about it."""
     expected, actual = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (token, given))
     return hmac.compare_digest(expected, actual)
+
+
+class Guesses:
+    """How long to wait before a wrong token is answered, for each address seen lately; for one thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}  # wrong tokens, when; least recently seen first
+
+    def count(self, address: str) -> float:
+        """Counts a wrong token; seconds to wait: none for a few slips."""
+        now = self._clock()
+        number, since = self._seen.pop(address, (0, now))
+        number = 1 if now - since > _FORGIVEN_SECONDS else number + 1
+        self._seen[address] = (number, now)
+        if len(self._seen) > _ADDRESSES:
+            del self._seen[next(iter(self._seen))]
+        return 0.0 if number <= _SLIPS else _WAIT_SECONDS
 
 
 class Clients:

@@ -20,7 +20,7 @@ from .job import Job, Work
 from .jobs import Jobs
 from .limits import Limits
 from .refusal import Refusal, too_large
-from .security import Clients
+from .security import Clients, Guesses
 from .store import Store
 from .uploads import HeldVolume, Trays
 from .worker import Factory, Worker
@@ -50,7 +50,7 @@ class Service:
         self.settings = settings
         self.limits = settings.limits
         self.store = Store(self.limits.memory_bytes)
-        self.clients = Clients(self.limits)
+        self.clients, self.guesses = Clients(self.limits), Guesses()
         self.jobs = Jobs(self.limits, self.store, len(settings.factories), audit.record)
         self.hands = ThreadPoolExecutor(_HANDS, "hand")
         self.trays = Trays()
