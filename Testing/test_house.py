@@ -24,7 +24,7 @@ FLOORS = """
     anatomy
     io
     measures task_labels
-    learner
+    learner knowledge
     annotation regrid task memory
     oblique progress structure grid
     volume segmentation rotation

@@ -59,12 +59,23 @@ class ObliqueSlice:
 
 
 @dataclass(frozen=True, eq=False)
+class Stroke:
+    """A partial remark about one structure: flat int64 indices (C order), sorted, of voxels in it and not in it."""
+
+    inside: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    outside: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, eq=False)
 class Annotation:
     """What the user has labelled on a volume's grid, and the slices found in it.
 
     `labels` are uint8 (k, j, i): 0 unknown, 1...254 structures, 255 background. `structures` are those
     present, sorted; `names` and `colors` (red, green, blue, 0...1) may lack some of them. `notes` are sentences for
     the user about what the reader left out.
+
+    `finished` says for which structures alone a slice is finished; one that it does not name is finished for all.
+    `strokes` are by structure. What both mean is in `knowledge`.
     """
 
     labels: np.ndarray
@@ -75,6 +86,8 @@ class Annotation:
     names: Mapping[int, str] = field(default_factory=dict)
     colors: Mapping[int, Color] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    finished: Mapping[AnnotatedSlice, frozenset[int]] = field(default_factory=dict)
+    strokes: Mapping[int, Stroke] = field(default_factory=dict)
 
 
 def empty_annotation(geometry: Geometry) -> Annotation:
@@ -143,9 +156,15 @@ def add_oblique_slice(annotation: Annotation, mask: np.ndarray, affine: np.ndarr
 
 
 def complete(annotation: Annotation, labels: np.ndarray) -> Annotation:
-    """The annotation with every unknown voxel filled from a label map uint8 (k, j, i), whose 0 is background."""
+    """The annotation with every unknown voxel filled from a label map uint8 (k, j, i), whose 0 is background.
+
+    On a slice that is not finished for all structures the label map says what is not drawn.
+    """
     filled = np.where(labels == UNKNOWN, np.uint8(BACKGROUND), labels)
     known = annotation.labels != UNKNOWN
+    for plane in annotation.finished:
+        drawn = np.moveaxis(annotation.labels, plane.axis, 0)[plane.index]
+        np.moveaxis(known, plane.axis, 0)[plane.index] &= drawn != BACKGROUND
     filled[known] = annotation.labels[known]
     found = annotation_from_labels(filled, annotation.geometry)
     return replace(found, names=annotation.names, colors=annotation.colors)

@@ -31,6 +31,8 @@ def to_task_labels(task: Task, annotation: Annotation) -> Annotation:
         structures=tuple(sorted(wanted.values())),
         names={label: task.names[label] for label in sorted(wanted.values())},
         colors={wanted[label]: color for label, color in annotation.colors.items() if label in wanted},
+        finished={s: frozenset(wanted.get(x, x) for x in labels) for s, labels in annotation.finished.items()},
+        strokes={wanted.get(label, label): stroke for label, stroke in annotation.strokes.items()},
     )
 
 

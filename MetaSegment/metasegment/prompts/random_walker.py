@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..grid import Grid, resample
 from .appearance import Appearance
-from .channels import Scene, known_fractions
+from .channels import Scene, known_fractions, stroke_cells
 
 #: How strongly a walk avoids an edge of one standard deviation across the finest cell edge; chosen, as the pull, on
 #: the validation structures.
@@ -35,11 +35,12 @@ def walk(
 ) -> Tensor:
     """Probability of the structure, 0…1 (k, j, i) on a grid.
 
-    Walks end at annotated cells and, where there is an `earlier` probability (k, j, i) on the grid, on the grid's faces
+    Walks end at annotated and stroked cells and, where there is an `earlier` probability (k, j, i) on the grid, on its faces
     or anywhere by a small chance, which both then say what it says there.
     """
     fg, bg = known_fractions(scene, structure, grid)
-    fixed, values = fg + bg > 0, (fg >= 0.5).float()
+    inside, outside = stroke_cells(scene, grid) > 0
+    fixed, values = (fg + bg > 0) | inside | outside, (((fg >= 0.5) | inside) & ~outside).float()
     if not fixed.any() and earlier is None:
         return torch.full_like(values, 0.5)
     if earlier is not None:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import torch
 
-from ..annotation import AnnotatedSlice, Annotation, annotated_slices
+from ..annotation import AnnotatedSlice, Annotation
 from ..grid import Box
+from ..knowledge import finished_slices, stroke_of
 from ..prompts import Extent, Scene
 from ..segmentation import Region
 from ..strategies import Support
@@ -18,13 +19,14 @@ from ..volume import Volume
 def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
     """Where the annotated slices show the structure; looks at their voxels only, however large the volume."""
     shape = annotation.labels.shape
-    found = [
-        np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in annotated_slices(annotation)
-    ]
+    finished = finished_slices(annotation, structure)
+    found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in finished]
+    stroked = np.unravel_index(stroke_of(annotation, structure).inside, shape)
     positions = [np.concatenate([f[axis] for f in found]) for axis in range(3)]
-    low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
     present = [set(np.unique(p).tolist()) for p in positions]
-    planes = [[s.index for s in annotation.slices if s.axis == axis] for axis in range(3)]
+    positions = [np.concatenate([p, s]) for p, s in zip(positions, stroked, strict=True)]
+    low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
+    planes = [[s.index for s in finished if isinstance(s, AnnotatedSlice) and s.axis == axis] for axis in range(3)]
     return Extent(
         (low[0], low[1], low[2]),
         (high[0], high[1], high[2]),
@@ -52,10 +54,12 @@ def shifted(box: Box, region: Region) -> Box:
 def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Region) -> Support:
     """The part of volume and annotation in a region, with the annotated slices that cross it."""
     labels = torch.from_numpy(np.ascontiguousarray(annotation.labels[region]))
+    if annotation.finished:
+        labels = torch.zeros_like(labels)  # and below what is known of this structure
     image = torch.from_numpy(np.ascontiguousarray(volume.array[region]))
     k, j, i = labels.shape
     crossing = []
-    for sheet in annotated_slices(annotation):
+    for sheet in finished_slices(annotation, structure):
         if isinstance(sheet, AnnotatedSlice):
             index = sheet.index - region[sheet.axis].start
             if 0 <= index < labels.shape[sheet.axis]:
@@ -64,7 +68,21 @@ def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Regi
             inside = _within(sheet.flat, annotation.labels.shape, region)
             if len(inside):
                 crossing.append(torch.from_numpy(inside))
-    return Support(Scene(image, labels, volume.geometry.spacing_kji), structure, tuple(crossing))
+    if annotation.finished:
+        drawn = torch.from_numpy(np.ascontiguousarray(annotation.labels[region])).view(-1)
+        for voxels in crossing:
+            labels.view(-1)[voxels] = drawn[voxels]
+    scene = Scene(image, labels, volume.geometry.spacing_kji, _strokes_in(annotation, structure, region))
+    return Support(scene, structure, tuple(crossing))
+
+
+def _strokes_in(annotation: Annotation, structure: int, region: Region) -> torch.Tensor | None:
+    """Strokes as a scene has them, int8 on the region; None where there are none."""
+    stroke = stroke_of(annotation, structure)
+    marked = np.zeros([part.stop - part.start for part in region], np.int8)
+    for flat, sign in ((stroke.outside, -1), (stroke.inside, 1)):
+        marked.reshape(-1)[_within(flat, annotation.labels.shape, region)] = sign
+    return torch.from_numpy(marked) if marked.any() else None
 
 
 def _voxels_of(annotation: Annotation, sheet: object, structure: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..annotation import BACKGROUND, Annotation, annotated_slices
+from ..annotation import BACKGROUND, AnnotatedSlice, Annotation, annotated_slices
 from ..grid import to_voxels
 from ..segmentation import Map, Region
 from .answer import Answer
@@ -57,12 +57,21 @@ def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
 
 
 def _keep_annotated(labels: np.ndarray, uncertainty: np.ndarray, region: Region, annotation: Annotation) -> None:
-    drawn = annotation.labels.reshape(-1)
+    drawn, answer, unsure = annotation.labels.reshape(-1), labels.reshape(-1), np.zeros(labels.shape, bool).reshape(-1)
     for sheet in annotated_slices(annotation):
         flat = sheet.voxels(labels.shape)
-        values = drawn[flat]
-        labels.reshape(-1)[flat] = np.where(values == BACKGROUND, 0, values)
-    uncertainty[annotation.labels[region] != 0] = 0
+        values, found = drawn[flat], answer[flat]
+        finished = annotation.finished.get(sheet) if isinstance(sheet, AnnotatedSlice) else None
+        if finished is None:
+            answer[flat] = np.where(values == BACKGROUND, 0, values)
+        else:  # what the slice is not finished for may be where nothing is drawn
+            elsewhere = np.where(np.isin(found, list(finished)), 0, found)
+            answer[flat] = np.where(values == BACKGROUND, elsewhere, values)
+            unsure[flat] = values == BACKGROUND
+    for label, stroke in annotation.strokes.items():
+        answer[stroke.outside[answer[stroke.outside] == label]] = 0
+        answer[stroke.inside] = label
+    uncertainty[(annotation.labels[region] != 0) & ~unsure.reshape(labels.shape)[region]] = 0
 
 
 def _union(regions: Sequence[Region]) -> Region:

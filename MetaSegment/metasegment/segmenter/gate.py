@@ -25,6 +25,7 @@ from .carried import with_carried
 from .cross_section import regularise
 from .folds import Fold, make_folds, make_training_slices
 from .quality import Evidence, estimated_dice, expected_overlap
+from .stroked import with_strokes
 
 #: These learn nothing: the first is what every learner has to beat, the others are blended with the best of them.
 IN_CONTEXT, CLASSICAL = "in_context", ("interpolation", "geodesic", "random_walker")
@@ -51,6 +52,11 @@ class Case:
     @property
     def prompt(self) -> Prompt:
         return self.query.prompt
+
+    @property
+    def preview(self) -> Answer:
+        """The first answer with what is carried from slice to slice, and what strokes change."""
+        return with_strokes(with_carried(self.first, self.query), self.query)
 
     def folds(self) -> list[Fold]:
         """Its annotated slices hidden one at a time, with the prior, which knows none of them."""
@@ -93,7 +99,7 @@ class Gate:
         if LEARNED in blend.weights and quality < self.budget.quality and len(folds) >= FOLDS_TO_JUDGE:
             learner, state = self._best_learner(folds, on_folds)
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
-        answer = with_carried(answer, case.query)
+        answer = with_strokes(with_carried(answer, case.query), case.query)
         answer = regularise(answer, case.support.scene, case.support.structure)
         return Decision(answer, _described(blend, learner.name), quality)
 
@@ -103,7 +109,8 @@ class Gate:
         strategy = self.strategies[name]
         state = self._taught(strategy, make_training_slices(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))
-        return Decision(refined([(1.0, strategy, state)], case.query, case.first, self.engine), name, quality)
+        answer = refined([(1.0, strategy, state)], case.query, case.first, self.engine)
+        return Decision(with_strokes(answer, case.query), name, quality)
 
     def _members(self, blend: Blend, learner: Strategy, state: State) -> list[tuple[float, Strategy, State]]:
         return [

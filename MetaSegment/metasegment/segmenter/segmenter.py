@@ -22,7 +22,6 @@ from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..task import Task
 from ..volume import Volume
 from .apply import RECALLED, placed, recall, require_structures, what_shows, with_confidence
-from .carried import with_carried
 from .compose import Placed, compose
 from .fuse_prior import fuse_prior
 from .gate import IN_CONTEXT, Gate
@@ -137,7 +136,7 @@ class Segmenter:
         undrawn = [_recalled(question, structure, prior) for structure, prior in question.undrawn.items()]
         found = self._first_answers(question, progress)
         if preview:
-            first = [u.placed for u in undrawn] + [f.placed(with_carried(f.case.first, f.case.query)) for f in found]
+            first = [u.placed for u in undrawn] + [f.placed(f.case.preview) for f in found]
             preview(compose(annotation, first).labels)
         gate = Gate(self.strategies, self.engine, budget, seed, progress)
         findings = undrawn

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice
+from ..annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice, Stroke
 from ..io.arrays import decode, encode
 from ..io.records import from_json, require, to_json
 from ..structure import Color
@@ -54,6 +54,30 @@ class Described:
 
 
 @dataclass(frozen=True)
+class FinishedFor:
+    """A slice that is finished for some structures only."""
+
+    slice: AnnotatedSlice
+    structures: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require(all(map(_is_structure, self.structures)), "a slice is finished for structures of 1 to 254")
+
+
+@dataclass(frozen=True)
+class StrokeOutline:
+    """How many voxels are stroked as in a structure, and as not in it."""
+
+    label: int
+    inside: int
+    outside: int
+
+    def __post_init__(self) -> None:
+        require(_is_structure(self.label), "a stroke's label must be 1 to 254")
+        require(min(self.inside, self.outside) >= 0, "a stroke's voxels must be counted")
+
+
+@dataclass(frozen=True)
 class Outline:
     """All of an annotation but its voxels. `structures` are those present, `described` those with name or colour."""
 
@@ -62,12 +86,15 @@ class Outline:
     oblique: tuple[ObliqueOutline, ...]
     structures: tuple[int, ...]
     described: tuple[Described, ...]
+    finished: tuple[FinishedFor, ...] = ()
+    strokes: tuple[StrokeOutline, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class PackedAnnotation:
     """An annotation as it travels and waits: `values` uint8 are the labels on its slices, `flat` int64 where in the
-    volume those of oblique slices are; each slice after the other, axis-aligned ones first.
+    volume those of oblique slices are, and after them stroked voxels; each slice after the other, axis-aligned ones
+    first, then each structure's strokes, inside first.
     """
 
     outline: Outline
@@ -86,9 +113,19 @@ def pack(annotation: Annotation) -> PackedAnnotation:
         Described(label, annotation.names.get(label), annotation.colors.get(label))
         for label in sorted({*annotation.names, *annotation.colors})
     ]
-    outline = Outline(annotation.geometry, annotation.slices, tuple(oblique), annotation.structures, tuple(described))
+    outline = Outline(
+        annotation.geometry,
+        annotation.slices,
+        tuple(oblique),
+        annotation.structures,
+        tuple(described),
+        tuple(FinishedFor(plane, tuple(sorted(for_))) for plane, for_ in annotation.finished.items()),
+        tuple(StrokeOutline(n, len(s.inside), len(s.outside)) for n, s in sorted(annotation.strokes.items())),
+    )
     flat = np.concatenate([np.empty(0, np.int64), *(o.flat for o in annotation.oblique)])
-    return PackedAnnotation(outline, np.concatenate(list(_values(labels, annotation.slices, flat))), flat)
+    stroked = [part for _, s in sorted(annotation.strokes.items()) for part in (s.inside, s.outside)]
+    values = np.concatenate(list(_values(labels, annotation.slices, flat)))
+    return PackedAnnotation(outline, values, np.concatenate([flat, *stroked]))
 
 
 def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
@@ -100,16 +137,17 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
     outline, shape = packed.outline, geometry.shape
     check_geometry(outline.geometry)
     require(geometry.difference(outline.geometry) is None, "the annotation is not on the volume's grid")
-    _check_slices(outline.slices, shape)
+    _check_slices(outline.slices, outline.finished, shape)
     _check_sizes(packed, shape)
     oblique = tuple(_oblique_slices(packed, shape))
+    strokes = _strokes(packed, shape)
     labels = np.zeros(shape, np.uint8)
     start = 0
     for plane in outline.slices:
         target = labels[_across(plane)]
         target[:] = packed.values[start : start + target.size].reshape(target.shape)
         start += target.size
-    np.put(labels, packed.flat, packed.values[start:])
+    np.put(labels, packed.flat[: len(packed.values) - start], packed.values[start:])
     _check_crossings(labels, packed)
     _check_structures(packed)
     return Annotation(
@@ -120,6 +158,8 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
         outline.structures,
         {d.label: d.name for d in outline.described if d.name is not None},
         {d.label: d.color for d in outline.described if d.color is not None},
+        finished={f.slice: frozenset(f.structures) for f in outline.finished},
+        strokes=strokes,
     )
 
 
@@ -164,23 +204,29 @@ def _values(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...], flat: np.nda
     yield np.take(labels, flat)
 
 
-def _check_slices(slices: tuple[AnnotatedSlice, ...], shape: tuple[int, int, int]) -> None:
+def _check_slices(
+    slices: tuple[AnnotatedSlice, ...], finished: tuple[FinishedFor, ...], shape: tuple[int, int, int]
+) -> None:
     inside = all(0 <= plane.axis < 3 and 0 <= plane.index < shape[plane.axis] for plane in slices)
     require(inside, "an annotated slice is outside the volume")
     require(len(set(slices)) == len(slices), "an annotated slice appears twice")
+    require({f.slice for f in finished} <= set(slices), "a slice that is finished for structures is not annotated")
 
 
 def _check_sizes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> None:
     oblique = sum(o.voxels for o in packed.outline.oblique)
     planes = sum(math.prod(shape) // shape[plane.axis] for plane in packed.outline.slices)
-    require(packed.flat.size == oblique, "the annotation's flat must have an entry for each voxel of an oblique slice")
+    stroked = sum(s.inside + s.outside for s in packed.outline.strokes)
+    sentence = "the annotation's flat must have an entry for each voxel of an oblique slice or stroke"
+    require(packed.flat.size == oblique + stroked, sentence)
     require(packed.values.size == planes + oblique, "the annotation's values must be one for each voxel of a slice")
 
 
 def _check_crossings(labels: np.ndarray, packed: PackedAnnotation) -> None:
     """Slice by slice: of a volume that is annotated throughout, a copy would be as large as it."""
     start = 0
-    for values in _values(labels, packed.outline.slices, packed.flat):
+    oblique = packed.flat[: sum(o.voxels for o in packed.outline.oblique)]
+    for values in _values(labels, packed.outline.slices, oblique):
         same = np.array_equal(values, packed.values[start : start + values.size])
         require(same, "the annotation's slices contradict each other where they cross")
         start += values.size
@@ -196,10 +242,28 @@ def _oblique_slices(packed: PackedAnnotation, shape: tuple[int, int, int]) -> It
         yield ObliqueSlice(flat, None if outline.affine is None else np.reshape(outline.affine, (4, 4)))
 
 
+def _strokes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> dict[int, Stroke]:
+    labels = [outline.label for outline in packed.outline.strokes]
+    require(len(set(labels)) == len(labels), "a structure's strokes appear twice")
+    start, found = sum(o.voxels for o in packed.outline.oblique), {}
+    for outline in packed.outline.strokes:
+        parts = []
+        for count in (outline.inside, outline.outside):
+            part = packed.flat[start : start + count]
+            start += count
+            inside = len(part) == 0 or (part[0] >= 0 and part[-1] < math.prod(shape) and (part[1:] > part[:-1]).all())
+            require(inside, "a stroke's voxels must be inside the volume and sorted, each once")
+            parts.append(part)
+        found[outline.label] = Stroke(*parts)
+    return found
+
+
 def _check_structures(packed: PackedAnnotation) -> None:
     present = np.zeros(BACKGROUND + 1, bool)
     for start in range(0, packed.values.size, _PIECE):
         present[packed.values[start : start + _PIECE]] = True
     require(not present[UNKNOWN], "a voxel on an annotated slice is unknown (0)")
     drawn = tuple(label for label in np.flatnonzero(present).tolist() if _is_structure(label))
-    require(packed.outline.structures == drawn, "the annotation's structures must be those its slices show, sorted")
+    found, some = packed.outline.structures, bool(packed.outline.finished)
+    fits = set(found) <= set(drawn) and found == tuple(sorted(set(found))) if some else found == drawn
+    require(fits and (found or not drawn), "the annotation's structures must be those its slices show, sorted")
