@@ -108,7 +108,7 @@ def test_a_change_that_crosses_a_listed_slice_becomes_its_content(
     tracked.finishDrawing()
     spleen = a_hand.add("Spleen")
     a_hand.paint(spleen, slice(8, 20), slice(2, 5), slice(2, 5))
-    assert tracked.entries() == (SliceEntry(0, 12, "axial", SliceState.DONE, (liver, spleen)),)
+    assert tracked.entries() == (SliceEntry(0, 12, "axial", SliceState.DONE, (liver, spleen), (liver,)),)
 
 
 def test_a_stroke_on_one_plane_leaves_the_slices_that_it_crosses_as_they_were(
@@ -216,7 +216,7 @@ def test_existing_content_becomes_annotation_where_a_slice_is_marked_as_done(
 ) -> None:
     a_hand.paint(liver, slice(5, 25), slice(10, 30), slice(10, 40))
     tracked.mark((2, 30), SliceState.DONE)
-    assert tracked.entries() == (SliceEntry(2, 30, "sagittal", SliceState.DONE, (liver,)),)
+    assert tracked.entries() == (SliceEntry(2, 30, "sagittal", SliceState.DONE, (liver,), (liver,)),)
 
 
 @pytest.mark.parametrize(("plane", "reason"), [((0, 3), "Nothing is drawn"), ((0, 30), "no such slice")])

@@ -12,8 +12,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from .LabelImage import imageOf
+from .SegmentPlanes import SegmentPlanes
 from .UncertaintyOverlay import UncertaintyOverlay
-from .VolumeGrid import VolumeGrid
+from .VolumeGrid import Plane, VolumeGrid
 
 #: How the preview differs from the user's segments: they are filled, it is a strong outline with a hint of colour.
 DEFAULT_OPACITY, DEFAULT_FILL = 0.9, 0.15
@@ -61,6 +62,13 @@ class Preview:
         node.EndModify(wasModifying)
         if is3D:
             self.show3D(True)
+
+    def segmentsOn(self, plane: Plane) -> tuple[str, ...]:
+        """The IDs of the segments that the answer has on a plane; none without an answer."""
+        if not self.node:
+            return ()
+        known = self.node.GetSegmentation().GetSegmentIDs()
+        return tuple(SegmentPlanes(VolumeGrid.of(self._volumeNode), self.node).masks(plane, known))
 
     def showUncertainty(self, uncertainty: np.ndarray, region: Sequence[slice], opacity: float = 0.5) -> None:
         """Lay uncertainty (k, j, i of `region`; 0 sure … 1 even odds) over the image in all slice views."""

@@ -37,6 +37,9 @@ class AnnotatedSlices(VTKObservationMixin):
     A stroke lists its plane as partly drawn; once no view shows it any more, it is done. A stroke costs reading the
     shown planes and those beside them, a move those that come into view; never a whole label map. Raises InputError
     with a reason for the user where volume or segmentation cannot be used (VolumeGrid.of and SegmentPlanes.masks).
+
+    A plane is finished for the structures that there are when it is left, but for those that an answer shows there
+    (`answeredOn` tells their segments' IDs) and that are not drawn: who corrects one of two says nothing of the other.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class AnnotatedSlices(VTKObservationMixin):
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
         segmentationNode: slicer.vtkMRMLSegmentationNode,
         onChanged: Callable[[], None] = lambda: None,
+        answeredOn: Callable[[Plane], Collection[str]] = lambda plane: (),
     ) -> None:
         super().__init__()
+        self._answeredOn = answeredOn
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._onChanged: Callable[[], None] = lambda: None
@@ -99,7 +104,8 @@ class AnnotatedSlices(VTKObservationMixin):
             raise InputError(_("Nothing is drawn on this slice: mark it as 'structure absent' if that is so."))
         known = self._records.get(plane)
         before = known.before if known and known.isListed else None
-        self._write({**self._records, plane: SliceRecord(state, before, (fingerprint,))})
+        finishedFor = tuple(self._structures) if state is SliceState.ABSENT else self._finishedFor(plane)
+        self._write({**self._records, plane: SliceRecord(state, before, (fingerprint,), finishedFor=finishedFor)})
 
     def remove(self, plane: Plane) -> None:
         """Take a plane off the list; what is drawn there stays in the segments."""
@@ -191,12 +197,17 @@ class AnnotatedSlices(VTKObservationMixin):
 
     def _finish(self, isLeft: Callable[[Plane], bool]) -> None:
         done = {
-            plane: replace(record, state=SliceState.DONE)
+            plane: replace(record, state=SliceState.DONE, finishedFor=self._finishedFor(plane))
             for plane, record in self._records.items()
             if record.state is SliceState.PARTLY and isLeft(plane)
         }
         if done:
             self._write({**self._records, **done})
+
+    def _finishedFor(self, plane: Plane) -> tuple[str, ...]:
+        """The structures of which nothing more is to be drawn on a plane."""
+        answered = self._answeredOn(plane)
+        return tuple(segmentID for segmentID in self._structures if segmentID not in answered)
 
     def _write(self, records: Records, changed: Collection[Plane] | None = None) -> None:
         self._records = records
@@ -221,7 +232,8 @@ class AnnotatedSlices(VTKObservationMixin):
         for plane, record in sorted(records.items()):
             fingerprint, segmentIDs = self._content[plane]
             if state := record.stateOf(fingerprint):
-                entries.append(SliceEntry(*plane, self._grid.planeName(plane[0]), state, segmentIDs))
+                name = self._grid.planeName(plane[0])
+                entries.append(SliceEntry(*plane, name, state, segmentIDs, record.finishedFor))
         if tuple(entries) != self._entries:
             self._entries = tuple(entries)
             self._onChanged()

@@ -81,8 +81,9 @@ class SceneBridge:
 
         Raises InputError where there is nothing to learn from, and for what VolumeGrid and SegmentPlanes refuse.
         """
-        wanted = structureIDs(self._segmentationNode)
+        entries, wanted = tuple(entries), structureIDs(self._segmentationNode)
         drawn = self._drawn(entries, wanted)
+        finishedFor = {entry.plane: entry.finishedFor for entry in entries}
         if not drawn:
             raise InputError(_("No slice is finished yet: draw every structure on a slice, then mark it as done."))
         present = [segmentID for segmentID in wanted if any(segmentID in masks for masks in drawn.values())]
@@ -94,7 +95,7 @@ class SceneBridge:
         names = {key: self._segment(key).GetName() for key in wanted}
         unused = tuple(name for key, name in names.items() if key not in labelOf)
         return BridgedAnnotation(
-            self._annotation(drawn, labelOf), {label: key for key, label in labelOf.items()}, unused
+            self._annotation(drawn, labelOf, finishedFor), {label: key for key, label in labelOf.items()}, unused
         )
 
     def annotationFor(self, labelOf: Mapping[str, int], entries: Iterable[SliceEntry]) -> Annotation | None:
@@ -102,8 +103,10 @@ class SceneBridge:
 
         None where there is no such slice. Raises InputError for what VolumeGrid and SegmentPlanes refuse.
         """
+        entries = tuple(entries)
         drawn = self._drawn(entries, labelOf)
-        return self._annotation(drawn, labelOf) if drawn else None
+        finishedFor = {entry.plane: entry.finishedFor for entry in entries}
+        return self._annotation(drawn, labelOf, finishedFor) if drawn else None
 
     def lesson(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> TeachRequest:
         """Whole segments as they are, without those that are empty; a task of the same structures grows by them.
@@ -141,7 +144,12 @@ class SceneBridge:
         planes = SegmentPlanes(VolumeGrid.of(self._volumeNode), self._segmentationNode)
         return {entry.plane: planes.masks(entry.plane, segmentIDs) for entry in entries if entry.isUsed}
 
-    def _annotation(self, drawn: Mapping[Plane, Mapping[str, np.ndarray]], labelOf: Mapping[str, int]) -> Annotation:
+    def _annotation(
+        self,
+        drawn: Mapping[Plane, Mapping[str, np.ndarray]],
+        labelOf: Mapping[str, int],
+        finishedFor: Mapping[Plane, tuple[str, ...] | None],
+    ) -> Annotation:
         grid = VolumeGrid.of(self._volumeNode)
         labels = np.zeros(grid.shape, np.uint8)
         for (axis, index), masks in drawn.items():
@@ -157,10 +165,26 @@ class SceneBridge:
             structures=tuple(sorted(used)),
             names={label: segment.GetName() for label, segment in used.items()},
             colors={label: tuple(segment.GetColor()) for label, segment in used.items()},
+            finished=_finished(drawn, labelOf, finishedFor),
         )
 
     def _segment(self, segmentID: str) -> slicer.vtkSegment:
         return self._segmentationNode.GetSegmentation().GetSegment(segmentID)
+
+
+def _finished(
+    drawn: Mapping[Plane, Mapping[str, np.ndarray]],
+    labelOf: Mapping[str, int],
+    finishedFor: Mapping[Plane, tuple[str, ...] | None],
+) -> dict[AnnotatedSlice, frozenset[int]]:
+    """For which labels the slices are finished that are not finished for all: what is drawn on one always is."""
+    found = {}
+    for plane, masks in drawn.items():
+        said = finishedFor[plane]
+        labels = frozenset(n for key, n in labelOf.items() if said is None or key in said or key in masks)
+        if len(labels) < len(labelOf):
+            found[AnnotatedSlice(*plane)] = labels
+    return found
 
 
 def _chosen(terminologies: Mapping[int, str]) -> dict[int, str]:

@@ -56,7 +56,7 @@ class Session(VTKObservationMixin):
         self.views = NextSliceView(volumeNode)
         self.preview = Preview(volumeNode, segmentationNode)
         self._bridge = SceneBridge(volumeNode, segmentationNode)
-        self.slices = AnnotatedSlices(volumeNode, segmentationNode, onSlices)
+        self.slices = AnnotatedSlices(volumeNode, segmentationNode, onSlices, self.preview.segmentsOn)
         self._volume: Volume | None = None
         self._content = self._contentNow()
         self._names = self._namesNow()

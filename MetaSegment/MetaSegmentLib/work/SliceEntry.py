@@ -21,6 +21,8 @@ class SliceState(Enum):
 class SliceEntry:
     """A plane across `axis` (0 = k, 1 = j, 2 = i of the volume's array) at `index`, and the structures drawn on it.
 
+    `finishedFor` are the structures of which nothing else is on the plane than what is drawn (None: all).
+
     Example::
 
         SliceEntry(0, 12, "axial", SliceState.DONE, ("Segment_1",)).isUsed      # True
@@ -31,6 +33,7 @@ class SliceEntry:
     planeName: str
     state: SliceState
     segmentIDs: tuple[str, ...]
+    finishedFor: tuple[str, ...] | None = None
 
     @property
     def plane(self) -> Plane:

@@ -25,7 +25,8 @@ class SliceRecord:
 
     `before` is how the plane looked before its first stroke (None: listed by hand, nothing to go back to), `after` how
     it looked while it was listed, the latest last. A plane that looks as before is taken off the list but remembered.
-    Undo may clear all segments on its way to an earlier look (vtkSegmentation::DeepCopy). Example::
+    Undo may clear all segments on its way to an earlier look (vtkSegmentation::DeepCopy). `finishedFor` are the IDs of
+    the segments that a finished plane was finished for, drawn there or not (None, as in older scenes: all). Example::
 
         record = SliceRecord(SliceState.DONE, before=EMPTY, after=(fingerprint,))
         record = record.seen(EMPTY)              # undo: record.stateOf(EMPTY) is None
@@ -36,6 +37,7 @@ class SliceRecord:
     before: int | None
     after: tuple[int, ...]
     isListed: bool = True
+    finishedFor: tuple[str, ...] | None = None
 
     def seen(self, fingerprint: int) -> SliceRecord:
         """The record once the plane looks like that."""
@@ -72,7 +74,12 @@ def load(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str) -> Records:
         rows = _stored(segmentationNode).get(key, [])
         return {
             (int(row.pop("axis")), int(row.pop("index"))): SliceRecord(
-                **{**row, "state": SliceState(row["state"]), "after": tuple(row["after"])}
+                **{
+                    **row,
+                    "state": SliceState(row["state"]),
+                    "after": tuple(row["after"]),
+                    "finishedFor": None if row.get("finishedFor") is None else tuple(row["finishedFor"]),
+                }
             )
             for row in rows
         }

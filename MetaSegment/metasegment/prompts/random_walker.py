@@ -35,8 +35,8 @@ def walk(
 ) -> Tensor:
     """Probability of the structure, 0…1 (k, j, i) on a grid.
 
-    Walks end at annotated and stroked cells and, where there is an `earlier` probability (k, j, i) on the grid, on its faces
-    or anywhere by a small chance, which both then say what it says there.
+    Walks end at annotated and stroked cells and, where there is an `earlier` probability (k, j, i) on the grid, on its
+    faces or anywhere by a small chance, which both then say what it says there.
     """
     fg, bg = known_fractions(scene, structure, grid)
     inside, outside = stroke_cells(scene, grid) > 0
