@@ -104,7 +104,7 @@ def annotation_from_labels(
     """Find the annotated slices of a label array (k, j, i), integers or whole floats 0...255.
 
     Planes of all three axes may be mixed; where the whole volume is known, only axial (k) slices are
-    reported. Known voxels on no full plane are kept and grouped as one oblique slice. `names` declares
+    reported. Known voxels on no full plane are strokes, beside one, or else one oblique slice. `names` declares
     structures that must have voxels. Raises InputError where there is nothing to learn from.
     """
     if labels.shape != geometry.shape:
@@ -112,6 +112,9 @@ def annotation_from_labels(
     labels = as_label_array(labels)
     slices = full_planes(labels)
     rest = known_outside(labels, slices)
+    strokes: dict[int, Stroke] = {}
+    if slices and rest.size and not _is_tilted(rest, labels.shape):
+        labels, strokes, rest = *_as_strokes(labels, rest), rest[:0]
     annotation = Annotation(
         labels=labels,
         geometry=geometry,
@@ -120,6 +123,7 @@ def annotation_from_labels(
         structures=_structures(labels, slices, rest),
         names=_of_structures(names or {}),
         colors=_of_structures(colors or {}),
+        strokes=strokes,
     )
     require_usable(annotation)
     return annotation
@@ -256,6 +260,18 @@ def _structures(labels: np.ndarray, slices: tuple[AnnotatedSlice, ...], rest: np
     for plane in slices:
         counts += np.bincount(labels.swapaxes(0, plane.axis)[plane.index].ravel(), minlength=BACKGROUND + 1)
     return tuple(label for label in np.flatnonzero(counts).tolist() if _is_structure(label))
+
+
+def _as_strokes(labels: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, dict[int, Stroke]]:
+    """Labels without the marked voxels (flat), and what those say: of each structure, what is in it, and all else not.
+
+    255 says that no structure is there.
+    """
+    values = labels.reshape(-1)[marked]
+    rest = labels.copy()
+    rest.reshape(-1)[marked] = UNKNOWN
+    structures = [n for n in np.unique(labels).tolist() if _is_structure(n)]
+    return rest, {n: Stroke(marked[values == n], marked[values != n]) for n in structures}
 
 
 def _is_tilted(flat: np.ndarray, shape: tuple[int, ...]) -> bool:

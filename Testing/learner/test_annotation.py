@@ -118,14 +118,15 @@ def test_a_slice_selects_its_voxels_and_crossings_belong_to_both(grid: Geometry)
     assert axial & sagittal == set(everything[4, :, 6].tolist())
 
 
-def test_known_voxels_off_the_slices_are_kept_as_one_oblique_slice(grid: Geometry) -> None:
+def test_known_voxels_off_the_slices_are_strokes(grid: Geometry) -> None:
     labels = labels_with((0, 4))
-    labels[1, 2, 3], labels[7, 2, 3] = 2, BACKGROUND
+    labels[1, 2, 3], labels[7, 2, 3] = 1, BACKGROUND
     found = annotation_from_labels(labels, grid)
-    assert found.slices == (AnnotatedSlice(0, 4),)
-    expected = np.ravel_multi_index(([1, 7], [2, 2], [3, 3]), SHAPE)
-    assert [sheet.voxels(SHAPE).tolist() for sheet in found.oblique] == [expected.tolist()]
-    assert found.structures == (1, 2)
+    assert found.slices == (AnnotatedSlice(0, 4),) and found.oblique == ()
+    inside, outside = np.ravel_multi_index(([1, 7], [2, 2], [3, 3]), SHAPE).tolist()
+    assert (found.strokes[1].inside.tolist(), found.strokes[1].outside.tolist()) == ([inside], [outside])
+    assert not found.labels[[1, 7], 2, 3].any()
+    assert found.structures == (1,)
 
 
 def drawn(shape: tuple[int, int] = (40, 40)) -> np.ndarray:

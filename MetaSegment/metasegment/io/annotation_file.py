@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Annotation, annotation_from_labels
+from ..annotation import AXIS_NAMES, BACKGROUND, UNKNOWN, Annotation, annotation_from_labels, as_label_array
 from ..errors import InputError
+from ..knowledge import with_finished
 from ..regrid import moved_to_grid
 from ..structure import Segment
 from ..volume import Geometry
@@ -18,6 +19,7 @@ from .dicom_file import is_dicom
 from .dicom_source import frame_of_reference_in
 from .label_file import read_label_file
 from .nifti import is_nifti, nifti_geometries
+from .slices_file import read_slices
 
 
 def read_annotation(
@@ -26,30 +28,34 @@ def read_annotation(
     frame_of_reference: str | None = None,
     names: Sequence[str] = (),
     same_grids: Sequence[Geometry] = (),
+    slices: Path | None = None,
 ) -> Annotation:
     """Read a label file onto the image's grid `geometry`; see `annotation_from_labels`.
 
     Axes in another order or direction and parts of the grid are moved to it. In a `.seg.nrrd` names and colours are
     kept, and a segment named "background" counts as 255 whatever its value. Slices on which a DICOM segmentation or
     structure set has something are fully annotated, others unknown; `frame_of_reference` is the DICOM image's, where it
-    is one. `names` chooses structures. `same_grids` are other places that the image's header tells. Raises InputError,
+    is one. `names` chooses structures. `same_grids` are other places that the image's header tells. `slices` is a
+    file that says what each slice is finished for (`slices_file`). Raises InputError,
     naming the file, where it is unreadable, on other voxels, drawn on another image, or holds nothing to learn from.
     """
     if is_dicom(path):
         drawn = read_drawn(path, geometry, frame_of_reference, names)
-        return replace(_annotation(drawn.labels, geometry, drawn.segments), notes=drawn.notes)
+        return replace(_annotation(drawn.labels, geometry, drawn.segments, slices), notes=drawn.notes)
     found = read_label_file(path, names)
     try:
         labels = on_grid(found.labels, found.geometry, geometry, same_grids)
-        return _annotation(labels, geometry, found.segments)
+        return _annotation(labels, geometry, found.segments, slices)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def read_annotation_of(image: Path, geometry: Geometry, annotation: Path, names: Sequence[str] = ()) -> Annotation:
+def read_annotation_of(
+    image: Path, geometry: Geometry, annotation: Path, names: Sequence[str] = (), slices: Path | None = None
+) -> Annotation:
     """Reads what is drawn on an image file or folder whose grid is `geometry`; InputError as `read_annotation` has."""
     frame = frame_of_reference_for(image, annotation)
-    return read_annotation(annotation, geometry, frame, names, places_of(image))
+    return read_annotation(annotation, geometry, frame, names, places_of(image), slices)
 
 
 def frame_of_reference_for(image: Path, drawn: Path) -> str | None:
@@ -82,6 +88,18 @@ def on_grid(labels: np.ndarray, found: Geometry, wanted: Geometry, same: Sequenc
         raise
 
 
-def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment]) -> Annotation:
+def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment], slices: Path | None) -> Annotation:
     names = {segment.label: segment.name for segment in segments}
-    return annotation_from_labels(labels, geometry, names, {segment.label: segment.color for segment in segments})
+    colors = {segment.label: segment.color for segment in segments}
+    if slices is None:
+        return annotation_from_labels(labels, geometry, names, colors)
+    listed = read_slices(slices, names)
+    labels = as_label_array(labels).copy()
+    for plane in listed:
+        if plane.index >= labels.shape[plane.axis]:
+            raise InputError(f"slice {AXIS_NAMES[plane.axis]} = {plane.index} of {slices} is outside the image")
+        values = np.moveaxis(labels, plane.axis, 0)[plane.index]
+        values[values == UNKNOWN] = BACKGROUND
+    found = annotation_from_labels(labels, geometry, names, colors)
+    some = {plane: labels for plane, labels in listed.items() if labels is not None}
+    return with_finished(found, some) if some else found
