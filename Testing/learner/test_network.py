@@ -234,6 +234,20 @@ def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeyp
     assert fastest_precision(network, "cpu", False, cache).dtype == "bfloat16"
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_an_answer_in_fp32_is_the_same_with_and_without_gradients(layout: torch.memory_format) -> None:
+    """They take different kernels."""
+    network = build_network().to(memory_format=layout)  # type: ignore[call-overload]
+    channels = torch.randn(1, len(CHANNELS), 16, 24, 32, generator=torch.Generator().manual_seed(3))
+    learning = network(channels).detach()
+    with torch.no_grad(), torch.profiler.profile() as profile:
+        answer = network(channels)
+    torch.testing.assert_close(answer, learning, atol=1e-3, rtol=1e-3)
+    kernels = {event.key for event in profile.key_averages()}
+    assert "aten::mkldnn_convolution" in kernels or not torch.backends.mkldnn.is_available()
+    assert "aten::slow_conv3d" not in kernels or not torch.backends.mkldnn.is_available()
+
+
 def test_a_network_with_more_channels_begins_with_the_answers_of_the_one_it_came_from() -> None:
     small = load_network()
     wide = widened(small, "M")

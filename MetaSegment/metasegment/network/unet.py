@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .channels import CHANNELS, COUNTS
+from .convolution import by_one_dnn
 from .presence import PresenceHead
 from .weights_file import read_tensors, write_tensors
 
@@ -66,6 +67,7 @@ class FewShotUNet(DynUNet):
             res_block=True,
         )
         self.presence = PresenceHead(filters[0]) if presence else None
+        by_one_dnn(self)
 
     def get_bottleneck(self) -> nn.Module:
         levels = (self.filters[-2], self.filters[-1], self.kernel_size[-1], self.strides[-1])
