@@ -16,6 +16,9 @@ from ..grid import on_axis
 
 #: Squared distance that stands for "nowhere", in mm².
 FAR = 1e8
+#: Towards an empty slice a structure shrinks with this power of the share of the way: it vanishes at five sixths of it,
+#: not half-way.
+HOLD = 4.0
 #: Sums that a distance transform forms at once on a GPU; on a CPU one row at a time is up to five times faster.
 GPU_CELLS = 2**25
 
@@ -42,7 +45,7 @@ def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
     """Signed distance to the interpolated surface in mm (k, j, i), positive inside.
 
     `fg` and `known` are boolean (k, j, i). Beyond the last slice the structure tapers off by one mm a mm; towards an
-    empty slice it vanishes half-way. Known cells outside fully known planes count as one oblique plane.
+    empty slice it vanishes shortly before. Known cells outside fully known planes count as one oblique plane.
     """
     planes = annotated_planes(known)
     answers, distances = [], []
@@ -85,7 +88,10 @@ def _between_planes(masks: Tensor, indices: Tensor, size: int, plane_spacing: Se
     after = torch.searchsorted(indices, positions).clamp(max=len(indices) - 1)
     before = (torch.searchsorted(indices, positions, right=True) - 1).clamp(min=0)
     span = (indices[after] - indices[before]).clamp(min=1)
-    share = ((positions - indices[before]) / span).clamp(0, 1)[:, None, None]
+    share = ((positions - indices[before]) / span).clamp(0, 1)
+    # What ends keeps its shape until shortly before the empty slice.
+    share = torch.where(filled[before] & ~filled[after], share**HOLD, share)
+    share = torch.where(~filled[before] & filled[after], 1 - (1 - share) ** HOLD, share)[:, None, None]
     field = torch.lerp(signed[before], signed[after], share)
     beyond = (indices[0] - positions).clamp(min=0) + (positions - indices[-1]).clamp(min=0)
     return field - beyond[:, None, None] * gap
