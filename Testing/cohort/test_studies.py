@@ -93,6 +93,13 @@ def test_a_list_that_cannot_be_meant_is_refused(files: Callable[..., Path], text
         find_studies(listed)
 
 
+def test_a_list_of_a_german_spreadsheet_is_read(files: Callable[..., Path]) -> None:
+    folder = files("Schädel.nrrd", "Größe.nrrd")
+    (folder / "list.csv").write_bytes("image;annotation\r\nSchädel.nrrd;Größe.nrrd\r\n".encode("cp1252"))
+    (study,) = find_studies(folder / "list.csv")
+    assert (study.image.name, study.annotation and study.annotation.name) == ("Schädel.nrrd", "Größe.nrrd")
+
+
 def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     listed = tmp_path / "cohort.txt"
     listed.write_bytes(b"\xff\xfe\x00image")

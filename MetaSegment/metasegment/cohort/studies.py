@@ -90,8 +90,10 @@ def _frames(study: Study) -> Iterator[Study]:
 
 def _listed(source: Path) -> list[tuple[Path, Path | None]]:
     try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            lines = [[field.strip() for field in line] for line in csv.reader(file)]
+        text = _text_of(source)
+        # Spreadsheets of many countries part fields by semicolons.
+        mark = ";" if ";" in text and "," not in text else ","
+        lines = [[field.strip() for field in line] for line in csv.reader(text.splitlines(), delimiter=mark)]
     except (OSError, ValueError, csv.Error):
         raise InputError(f"cannot read {source}: give a folder, or a text file of lines IMAGE[,ANNOTATION]") from None
     found: dict[Path, Path | None] = {}
@@ -107,6 +109,16 @@ def _listed(source: Path) -> list[tuple[Path, Path | None]]:
             )
         found[path] = source.parent / rest[0] if rest and rest[0] else None
     return list(found.items())
+
+
+def _text_of(source: Path) -> str:
+    octets = source.read_bytes()
+    if b"\0" in octets:
+        raise ValueError("no text")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return octets.decode("cp1252")  # older spreadsheets'; ValueError where it is none either
 
 
 def _images_below(folder: Path, seen: set[Path]) -> Iterator[Path]:

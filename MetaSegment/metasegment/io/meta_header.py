@@ -16,7 +16,7 @@ _LONGEST = 1 << 16  # bytes of a header
 _END = "elementdatafile"
 _LOCAL = "LOCAL"
 #: Bytes of a voxel's value by type.
-_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 8, "ULONG": 8}
+_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4}
 _BYTES |= {"LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
 _PER_AXIS = ("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation")
 _PER_TWO_AXES = ("transformmatrix", "rotation", "orientation")

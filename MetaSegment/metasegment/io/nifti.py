@@ -205,6 +205,7 @@ def _shape(path: Path, header: Nifti1Header) -> tuple[int, ...]:
     """Without trailing axes of one voxel beyond the third."""
     axes = int(header["dim"][0])
     shape = tuple(int(n) for n in header["dim"][1 : axes + 1]) if 1 <= axes <= 7 else ()
+    shape = shape[:3] + tuple(n or 1 for n in shape[3:])
     if not shape or min(shape) < 1:
         raise InputError(f"{path} is damaged: its header tells no size")
     while len(shape) > 3 and shape[-1] == 1:
@@ -268,13 +269,19 @@ def _affines(header: Nifti1Header, size: tuple[int, ...]) -> Iterator[np.ndarray
         yield _LPS @ unit @ header.get_sform()
     if header["qform_code"] > 0:
         with suppress(Exception):  # nibabel's own, for numbers that are no rotation, and voxel sizes below 0
-            yield _LPS @ unit @ header.get_qform()
+            yield _LPS @ unit @ _with_positive_sizes(header).get_qform()
     if header["sform_code"] <= 0 and header["qform_code"] <= 0:
         steps = np.abs(header["pixdim"][1:4].astype(float))
         base = np.diag([-steps[0], steps[1], steps[2], 1.0])  # nibabel's and SPM's: i to the left, 0 in the middle
         base[:3, 3] = -base[:3, :3] @ ((np.array(size) - 1) / 2)
         yield _LPS @ unit @ base
         yield unit @ np.diag([*steps, 1.0])  # ITK's
+
+
+def _with_positive_sizes(header: Nifti1Header) -> Nifti1Header:
+    copy = header.copy()
+    copy["pixdim"][1:4] = np.abs(copy["pixdim"][1:4])
+    return copy
 
 
 def _has_lengths(affine: np.ndarray) -> bool:

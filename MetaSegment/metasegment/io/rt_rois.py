@@ -36,14 +36,21 @@ class Roi:
 
 def rois_in(dataset: Dataset) -> Iterator[Roi]:
     """In the order of their contours."""
-    named = {int(roi.ROINumber): roi for roi in dataset.get("StructureSetROISequence") or ()}
-    for item in dataset.get("ROIContourSequence") or ():
-        number = int(item.ReferencedROINumber)
+    named = {_number(roi, "ROINumber"): roi for roi in dataset.get("StructureSetROISequence") or ()}
+    for position, item in enumerate(dataset.get("ROIContourSequence") or (), start=1):
+        number = _number(item, "ReferencedROINumber", position)
         roi = named.get(number)
         name = "" if roi is None else _name(roi)
         frame = "" if roi is None else str(roi.get("ReferencedFrameOfReferenceUID") or "")
         contours = tuple(_contours(name or f"ROI {number}", item))
         yield Roi(name or f"ROI {number}", _color(item), frame, contours)
+
+
+def _number(item: Dataset, keyword: str, otherwise: int = -1) -> int:
+    try:
+        return int(item.get(keyword))
+    except (TypeError, ValueError):
+        return otherwise
 
 
 def _name(roi: Dataset) -> str:
