@@ -41,11 +41,11 @@ def without_background(labels: np.ndarray) -> np.ndarray:
 
 
 def is_annotation(labels: np.ndarray) -> bool:
-    """Whether what is known lies on full planes, and on at most one oblique slice: a sheet of one voxel."""
-    rest = known_outside(labels, full_planes(labels))
-    if not (labels.ravel()[rest] == BACKGROUND).any():
+    """Whether 255 is on a plane without an unknown voxel, or what is known is one oblique slice, a sheet of one voxel."""
+    planes = full_planes(labels)
+    if any((labels.take(plane.index, plane.axis) == BACKGROUND).any() for plane in planes):
         return True
-    positions = np.unravel_index(rest, labels.shape)
+    positions = np.unravel_index(known_outside(labels, planes), labels.shape)
     for axis in range(3):
         across = [positions[a] for a in range(3) if a != axis]
         lines = np.ravel_multi_index(across, [labels.shape[a] for a in range(3) if a != axis])
