@@ -41,7 +41,7 @@ def without_background(labels: np.ndarray) -> np.ndarray:
 
 
 def is_annotation(labels: np.ndarray) -> bool:
-    """Whether 255 is on a plane without an unknown voxel, or what is known is one oblique slice, a sheet of one voxel."""
+    """Whether 255 is on a plane without an unknown voxel, or all that is known is one oblique sheet."""
     planes = full_planes(labels)
     if any((labels.take(plane.index, plane.axis) == BACKGROUND).any() for plane in planes):
         return True

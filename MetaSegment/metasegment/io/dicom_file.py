@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import sqlite3
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +30,21 @@ IMAGE_CLASSES = "1.2.840.10008.5.1.4.1.1."
 #: (0002,0002) with its type as it is in every file (PS3.10, 7.1), within so many bytes.
 _STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
 #: What pydicom and highdicom raise where something that every such object has is absent or not what it should be.
-DAMAGED = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError, RecursionError)
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    sqlite3.Error,  # highdicom keeps frames in a data base
+)
 #: A disc's table of contents.
 CONTENTS = "DICOMDIR"
 

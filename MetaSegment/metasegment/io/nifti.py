@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".nii", ".hdr", ".img")
 _GZIP = b"\x1f\x8b"
+_BEST_PACKED = 1032  # bytes to one (https://zlib.net/zlib_tech.html)
 _LENGTHS = {348: "Nifti1", 540: "Nifti2"}  # bytes of a header, by which its version is told
 _ANALYZE = "an Analyze 7.5 file, which does not tell left from right; convert it to NIfTI"
 _MM = {1: 1000.0, 3: 0.001}  # lengths of other units (metre, micrometre) in mm
@@ -44,6 +45,7 @@ class _Parts:
 
     header: Nifti1Header
     voxels: Any
+    most_bytes: int
 
 
 def is_nifti(path: str | Path) -> bool:
@@ -140,14 +142,14 @@ def _opened(path: Path) -> Iterator[_Parts]:
         except Exception as error:  # nibabel's own kinds come straight from Exception
             raise InputError(f"{path} is not a readable image: damaged or truncated, or not NIfTI") from error
         if second is None:
-            yield _Parts(header, file)
+            yield _Parts(header, file, _most_bytes(first, file))
             return
         refuse_absent_or_empty(second)
         try:
             voxels = _unpacked(second, stack)
         except _DAMAGED as error:
             raise InputError(f"{second} cannot be read: damaged or truncated") from error
-        yield _Parts(header, voxels)
+        yield _Parts(header, voxels, _most_bytes(second, voxels))
 
 
 def _both_parts(path: Path) -> tuple[Path, Path | None]:
@@ -185,6 +187,11 @@ def _unpacked(path: Path, stack: ExitStack) -> Any:
     return stack.enter_context(gzip.GzipFile(fileobj=file)) if packed else file
 
 
+def _most_bytes(path: Path, file: object) -> int:
+    """That a file can hold, packed ones by the best that gzip can do: asked before so many are allocated."""
+    return path.stat().st_size * (_BEST_PACKED if isinstance(file, gzip.GzipFile) else 1)
+
+
 def _header(path: Path, file: BinaryIO) -> Nifti1Header:
     import nibabel as nib
 
@@ -215,9 +222,12 @@ def _shape(path: Path, header: Nifti1Header) -> tuple[int, ...]:
 
 def _dtype(path: Path, header: Nifti1Header) -> np.dtype:
     try:
-        return header.get_data_dtype()
-    except Exception as error:  # nibabel's own, and numpy's for types that this computer lacks
-        raise InputError(f"{path} has voxels of a type that is not known (code {int(header['datatype'])})") from error
+        dtype = header.get_data_dtype()
+        if dtype.kind in "iufc" or dtype.names:
+            return dtype
+    except Exception:  # nibabel's own, and numpy's for types that this computer lacks
+        pass
+    raise InputError(f"{path} has voxels of a type that is not known (code {int(header['datatype'])})")
 
 
 def _is_scaled(header: Nifti1Header) -> bool:
@@ -239,6 +249,8 @@ def _voxels(path: Path, parts: _Parts, frame: int) -> np.ndarray:
     shape, dtype = _shape(path, header)[:3], header.get_data_dtype()
     try:
         start = header.get_data_offset() + frame * math.prod(shape) * dtype.itemsize
+        if start + math.prod(shape) * dtype.itemsize > parts.most_bytes:
+            raise EOFError(path)
         stored = array_from_file(shape, dtype, parts.voxels, start, order="F", mmap=False)
     except _DAMAGED as error:
         raise InputError(f"{path} is truncated or damaged: it holds fewer voxels than its header says") from error
