@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..volume import Geometry
-from .dicom_file import DAMAGED, dataset_of
+from .dicom_file import CUT, damaged_as, dataset_of
 from .dicom_libraries import dicom_libraries
 from .drawn import Drawn
 
@@ -33,14 +33,12 @@ def _read(path: str | Path, grid: Geometry | None, frame_of_reference: str | Non
         from .dicom_seg import read_seg
         from .rtstruct import read_rtstruct
 
-        try:
+        with damaged_as(CUT):
             modality = str(dataset.get("Modality") or "")
             if modality == "SEG":
                 return read_seg(dataset, grid, frame_of_reference, names)
             if modality == "RTSTRUCT":
                 return read_rtstruct(dataset, grid, frame_of_reference, names)
-        except DAMAGED as error:
-            raise InputError("the DICOM file cannot be read: it is truncated or damaged") from error
     raise InputError(
         f"a DICOM object of modality {modality or 'unknown'} holds no structures; use a SEG or an RTSTRUCT"
     )

@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
-import sqlite3
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,22 +26,8 @@ _NOT_IMAGE_CLASSES = tuple(b"1.2.840.10008.5.1.4.1.1." + end for end in (b"11.",
 IMAGE_CLASSES = "1.2.840.10008.5.1.4.1.1."
 #: (0002,0002) with its type as it is in every file (PS3.10, 7.1), within so many bytes.
 _STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
-#: What pydicom and highdicom raise where something that every such object has is absent or not what it should be.
-DAMAGED = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    sqlite3.Error,  # highdicom keeps frames in a data base
-)
+#: Of a file that ends too early, or holds what is none of DICOM.
+CUT = "the DICOM file cannot be read: it is truncated or damaged"
 #: A disc's table of contents.
 CONTENTS = "DICOMDIR"
 
@@ -93,17 +76,27 @@ def quiet_pydicom() -> Iterator[None]:
         logger.setLevel(before)
 
 
+@contextmanager
+def damaged_as(sentence: str) -> Iterator[None]:
+    """Raise InputError with a sentence for whatever pydicom and highdicom raise where something is absent or damaged:
+    errors of many kinds, some straight from Exception. Ours pass.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(sentence) from error
+
+
 def _read(path: str | Path, **options: object) -> Dataset:
-    with quiet_pydicom():
+    with quiet_pydicom(), damaged_as(CUT):
         from pydicom import dcmread
         from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-        try:
-            dataset = dcmread(path, force=True, **options)  # type: ignore[arg-type]
-        except DAMAGED as error:
-            raise InputError("the DICOM file cannot be read: it is truncated or damaged") from error
+        dataset = dcmread(path, force=True, **options)  # type: ignore[arg-type]
     if not len(dataset):
-        raise InputError("the DICOM file cannot be read: it is truncated or damaged")
+        raise InputError(CUT)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian

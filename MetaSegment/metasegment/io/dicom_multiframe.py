@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..volume import Geometry, Volume
-from .dicom_file import DAMAGED, header_of
+from .dicom_file import damaged_as, header_of
 from .dicom_libraries import dicom_libraries
 from .dicom_nuclear import read_nuclear
 from .dicom_stack import Stack, refuse_uneven
@@ -38,14 +38,12 @@ def read_multiframe(path: str | Path) -> Volume:
     with dicom_libraries("highdicom"):
         import highdicom as hd
 
-        try:
+        with damaged_as(f"{path}: its frames have no position and orientation to stack them by"):
             frames = int(header.NumberOfFrames)
             refuse_too_many_bytes(path, frames * header.Rows * header.Columns, _FLOAT)
             stack = _stack(path, header, frames)
-        except DAMAGED as error:
-            raise InputError(f"{path}: its frames have no position and orientation to stack them by") from error
         refuse_uneven(path, stack)
-        try:
+        with damaged_as(f"{path} cannot be read: damaged, or compressed in a way that pydicom needs pylibjpeg for"):
             # Scanner's units as in series of single slices, without display settings.
             volume = hd.imread(path).get_volume(
                 apply_real_world_transform=False,
@@ -53,10 +51,6 @@ def read_multiframe(path: str | Path) -> Volume:
                 rtol=_UNEVEN,
                 perpendicular_tol=_UNEVEN,
             )
-        except (RuntimeError, *DAMAGED) as error:
-            raise InputError(
-                f"{path} cannot be read: damaged, or compressed in a way that pydicom needs pylibjpeg for"
-            ) from error
     return _volume(volume.array, volume.affine)
 
 

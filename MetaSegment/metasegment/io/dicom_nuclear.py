@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .dicom_file import DAMAGED, dataset_of
+from .dicom_file import damaged_as, dataset_of
 from .image_shape import refuse_too_many_bytes
 
 if TYPE_CHECKING:
@@ -24,16 +24,12 @@ def read_nuclear(path: Path, header: Dataset) -> tuple[np.ndarray, np.ndarray]:
     counted = tuple(pointer) if isinstance(pointer, (list, tuple)) or hasattr(pointer, "__iter__") else (pointer,)
     if counted != _BY_SLICE:
         raise InputError(f"{path}: its frames are gates, phases or projections, not slices of one volume")
-    try:
+    with damaged_as(f"{path}: its frames have no position and orientation to stack them by, or are damaged"):
         affine = _affine(header)
         refuse_too_many_bytes(path, int(header.NumberOfFrames) * header.Rows * header.Columns, _FLOAT)
         dataset = dataset_of(path)
         order = np.argsort([int(n) for n in header.SliceVector], kind="stable")
         values = dataset.pixel_array[order]
-    except DAMAGED as error:
-        raise InputError(
-            f"{path}: its frames have no position and orientation to stack them by, or are damaged"
-        ) from error
     slope, intercept = (float(header.get(k, default)) for k, default in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
     return (values if (slope, intercept) == (1, 0) else values * slope + intercept), affine
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .dicom_file import CONTENTS, DAMAGED, dataset_of, header_of, is_dicom, quiet_pydicom
+from .dicom_file import CONTENTS, damaged_as, dataset_of, header_of, is_dicom, quiet_pydicom
 from .dicom_stack import Stack, refuse_uneven
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def find_series(folder: str | Path) -> Series:
     """
     folder = Path(folder)
     folder = folder.parent if folder.is_file() else folder
-    with quiet_pydicom():
+    with quiet_pydicom(), damaged_as(f"{folder}: headers of its slices are damaged"):
         found, others = _images(folder.iterdir())
         if not found:
             found, deeper = _images(sorted(folder.rglob("*")))
@@ -98,15 +98,18 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
     for path in sorted(paths):
         if path.name.startswith(".") or path.name.upper() == CONTENTS or not is_dicom(path):
             continue
+        sentence = f"{path} cannot be read: it is truncated or damaged; replace it or take it away"
         try:
-            header = header_of(path, _TAGS)
-            modality = str(header.get("Modality") or "no modality")
-            if modality in _NOT_IMAGES or not header.get("Rows"):
-                others.add(modality)
-                continue
+            with damaged_as(sentence):
+                header = header_of(path, _TAGS)
+                list(header)  # reads the values of all of them
+        except InputError:
+            raise InputError(sentence) from None
+        modality = str(header.get("Modality") or "no modality")
+        if modality in _NOT_IMAGES or not header.get("Rows"):
+            others.add(modality)
+        else:
             found.append(Slice(path, header))
-        except (InputError, *DAMAGED):
-            raise InputError(f"{path} cannot be read: it is truncated or damaged; replace it or take it away") from None
     return found, others
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..volume import Geometry, Volume
-from .dicom_file import CONTENTS, DAMAGED, IMAGE_CLASSES, dataset_of, header_of, quiet_pydicom
+from .dicom_file import CONTENTS, IMAGE_CLASSES, damaged_as, dataset_of, header_of, quiet_pydicom
 from .dicom_multiframe import read_multiframe
 from .dicom_scan import Series, Slice, find_series, stack_of
 from .image_file import kept_pixel_type, quiet_itk, refuse_too_large
@@ -53,7 +53,8 @@ def read_dicom_folder(folder: str | Path) -> Volume:
     series = find_series(folder)
     if series.has_many_frames:
         return read_multiframe(series.slices[0].path)
-    return _read_stack(folder, series)
+    with damaged_as(f"{folder}: its slices are damaged"):
+        return _read_stack(folder, series)
 
 
 def read_dicom_file(path: str | Path) -> Volume:
@@ -61,12 +62,15 @@ def read_dicom_file(path: str | Path) -> Volume:
     path = Path(path)
     if path.name.upper() == CONTENTS:
         return read_dicom_folder(path.parent)
+    sentence = f"{path} is not a readable image: damaged or truncated DICOM"
     try:
-        header = header_of(path)
-        frames, modality = int(header.get("NumberOfFrames") or 1), header.get("Modality") or "unknown modality"
-    except (InputError, *DAMAGED):
-        raise InputError(f"{path} is not a readable image: damaged or truncated DICOM") from None
-    if not header.get("Rows"):
+        with damaged_as(sentence):
+            header = header_of(path)
+            frames, modality = int(header.get("NumberOfFrames") or 1), header.get("Modality") or "unknown modality"
+            has_image = bool(header.get("Rows"))
+    except InputError:
+        raise InputError(sentence) from None
+    if not has_image:
         raise InputError(f"{path} is a DICOM object without an image ({modality}); give the folder of a series")
     if frames > 1:
         return read_multiframe(path)
