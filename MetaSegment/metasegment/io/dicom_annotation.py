@@ -24,7 +24,7 @@ def read_drawn(
     try:
         return _read(path, grid, frame_of_reference, names)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def _read(path: str | Path, grid: Geometry | None, frame_of_reference: str | None, names: Sequence[str]) -> Drawn:

@@ -85,7 +85,8 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     refuse_absent_or_empty(path)
     with quiet_itk():
         reader = _header(path)
-        pairs = {key: _text(reader.GetMetaData(key)) for key in reader.GetMetaDataKeys()}
+        keys = [key for key in reader.GetMetaDataKeys() if key.isascii()]  # ITK cannot be asked for others
+        pairs = {key: _text(reader.GetMetaData(key)) for key in keys}
         return {**pairs, "components": str(reader.GetNumberOfComponents())}
 
 

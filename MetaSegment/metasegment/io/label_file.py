@@ -52,7 +52,7 @@ def _told(path: str | Path, work, *arguments):  # type: ignore[no-untyped-def]
     try:
         return work(*arguments)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def _without_number_255(labels: np.ndarray, segments: Sequence[Segment]) -> tuple[Segment, ...]:
