@@ -161,3 +161,15 @@ def test_slices_of_nuclear_medicine_lie_along_the_sign_of_their_spacing(
     (tmp_path / "nm").mkdir()
     dataset.save_as(tmp_path / "nm" / "nm.dcm")
     expect(tmp_path / "nm", volume)
+
+
+def test_bytes_after_the_pixels_are_no_obstacle(series: Path, volume: Volume) -> None:
+    path = series / "0004.dcm"
+    path.write_bytes(path.read_bytes() + bytes(range(1, 65)))
+    expect(series, volume)
+
+
+def test_pixels_that_end_too_early_are_told_by_their_file(series: Path, refusal: Callable[[Path], str]) -> None:
+    path = series / "0004.dcm"
+    path.write_bytes(path.read_bytes()[:-2])
+    assert "0004.dcm cannot be read: it is truncated" in refusal(series)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InputError
 
@@ -28,6 +28,8 @@ IMAGE_CLASSES = "1.2.840.10008.5.1.4.1.1."
 _STORAGE_CLASS, _META_BYTES = b"\x02\x00\x02\x00UI", 1024
 #: Of a file that ends too early, or holds what is none of DICOM.
 CUT = "the DICOM file cannot be read: it is truncated or damaged"
+#: (7FE0,0010) in little endian, and a length that is told by what is in it.
+_PIXELS, _UNDEFINED = b"\xe0\x7f\x10\x00", 0xFFFFFFFF
 #: A disc's table of contents.
 CONTENTS = "DICOMDIR"
 
@@ -53,6 +55,23 @@ def is_of_image(path: str | Path) -> bool:
 def header_of(path: str | Path, tags: Sequence[str] = ()) -> Dataset:
     """Header without pixels, of the named tags or all; raises InputError where it cannot be read."""
     return _read(path, stop_before_pixels=True, specific_tags=list(tags) or None)
+
+
+def header_and_rest(path: str | Path, tags: Sequence[str]) -> tuple[Dataset, int]:
+    """Header of the named tags, and how many bytes follow the pixels: 0 where they are compressed, below 0 where some
+    of them are absent; raises InputError as `header_of` does.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        header = _read(file, stop_before_pixels=True, specific_tags=list(tags))
+        start = file.tell()
+        element = file.read(12)
+    if element[:4] != _PIXELS:
+        return header, 0
+    is_explicit = element[4:6].isalpha()
+    length = int.from_bytes(element[8:12] if is_explicit else element[4:8], "little")
+    end = start + (12 if is_explicit else 8) + length
+    return header, 0 if length == _UNDEFINED else path.stat().st_size - end
 
 
 def dataset_of(path: str | Path) -> Dataset:
@@ -89,7 +108,7 @@ def damaged_as(sentence: str) -> Iterator[None]:
         raise InputError(sentence) from error
 
 
-def _read(path: str | Path, **options: object) -> Dataset:
+def _read(path: str | Path | BinaryIO, **options: object) -> Dataset:
     with quiet_pydicom(), damaged_as(CUT):
         from pydicom import dcmread
         from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian

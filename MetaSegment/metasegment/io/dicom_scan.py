@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .dicom_file import CONTENTS, damaged_as, dataset_of, header_of, is_dicom, quiet_pydicom
+from .dicom_file import CONTENTS, damaged_as, dataset_of, header_and_rest, is_dicom, quiet_pydicom
 from .dicom_stack import Stack, refuse_uneven
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Slice:
 
     path: Path
     header: Dataset
+    bytes_after: int  # its pixels
 
     @property
     def frames(self) -> int:
@@ -101,7 +102,7 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
         sentence = f"{path} cannot be read: it is truncated or damaged; replace it or take it away"
         try:
             with damaged_as(sentence):
-                header = header_of(path, _TAGS)
+                header, rest = header_and_rest(path, _TAGS)
                 list(header)  # reads the values of all of them
         except InputError:
             raise InputError(sentence) from None
@@ -109,7 +110,7 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
         if modality in _NOT_IMAGES or not header.get("Rows"):
             others.add(modality)
         else:
-            found.append(Slice(path, header))
+            found.append(Slice(path, header, rest))
     return found, others
 
 

@@ -153,13 +153,16 @@ def _number(one: Slice, keyword: str) -> float | None:
 
 def _readable_files(slices: Sequence[Slice], rescaling: _Rescaling, stack: ExitStack) -> list[str]:
     """The slices' files, or mended copies where GDCM would misread them: it inverts MONOCHROME1, which is how to show
-    values and not what they are, and knows no class of image that anonymisers made up.
+    values and not what they are, knows no class of image that anonymisers made up, and takes what follows the pixels
+    for an element of any length.
     """
     files: list[str] = []
     folder: Path | None = None
     for n, one in enumerate(slices):
         is_inverted = one.header.get("PhotometricInterpretation") == "MONOCHROME1"
-        if not (is_inverted or n in rescaling.guessed or not _has_known_class(one)):
+        if one.bytes_after < 0:
+            raise InputError(f"{one.path} cannot be read: it is truncated or damaged; replace it or take it away")
+        if not (is_inverted or n in rescaling.guessed or one.bytes_after or not _has_known_class(one)):
             files.append(str(one.path))
             continue
         if folder is None:
@@ -176,7 +179,8 @@ def _mended(one: Slice, rescaling: tuple[float, float], path: Path) -> str:
     with quiet_pydicom():
         from pydicom.uid import CTImageStorage
 
-        dataset = dataset_of(one.path)
+        path.write_bytes(one.path.read_bytes()[: -one.bytes_after or None])
+        dataset = dataset_of(path)
         dataset.PhotometricInterpretation = "MONOCHROME2"
         dataset.RescaleSlope, dataset.RescaleIntercept = (f"{value:.10g}" for value in rescaling)
         if not _has_known_class(one):
