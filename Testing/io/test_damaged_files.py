@@ -117,3 +117,9 @@ def test_a_broken_metaimage_header_does_not_reach_itk(
     assert before in octets
     (files / "broken.mha").write_bytes(octets.replace(before, after, 1))
     assert "damaged or truncated MetaImage header" in refusal(files / "broken.mha")
+
+
+def test_a_file_name_that_is_a_format_does_not_reach_the_c_library(files: Path, refusal: Callable[[Path], str]) -> None:
+    octets = (files / "a.mha").read_bytes()
+    (files / "format.mha").write_bytes(octets.replace(b"ElementDataFile = LOCAL", b"ElementDataFile = %s%s%n"))
+    assert "its voxels are in several files" in refusal(files / "format.mha")

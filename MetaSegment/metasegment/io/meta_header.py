@@ -14,7 +14,7 @@ from ..errors import InputError
 
 _LONGEST = 1 << 16  # bytes of a header
 _END = "elementdatafile"
-_LOCAL = "LOCAL"
+_LOCAL, _LIST = "LOCAL", "LIST"
 #: Bytes of a voxel's value by type.
 _BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4}
 _BYTES |= {"LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
@@ -45,6 +45,9 @@ def refuse_broken_meta(path: Path) -> None:
         fits = False
     if not fits:
         raise InputError(f"{path} {_BROKEN}")
+    if "%" in fields[_END] or fields[_END].upper().startswith(_LIST):
+        # A pattern goes to the C library's sprintf as it is, whatever it asks for.
+        raise InputError(f"{path} cannot be read: its voxels are in several files; save it as one")
     if fields[_END].upper() == _LOCAL:
         is_packed = fields.get("compresseddata", "").lower() == "true"
         expected = packed if is_packed else math.prod(size) * width * channels
