@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,16 +42,19 @@ def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
     metadata = {} if is_nifti(path) else read_metadata(path)
     if not is_segmentation(metadata):
         volume = read_voxels(path)
-        return LabelFile(_told(path, _plain_labels, volume.array, names), volume.geometry, ())
+        with _named(path):
+            return LabelFile(_plain_labels(volume.array, names), volume.geometry, ())
     volume = volume_from_image(read_image(path, has_layers=True), path)
-    labels, segments = _told(path, labels_in, volume.array, metadata, names)
-    segments = _told(path, _without_number_255, labels, segments)
-    return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)))
+    with _named(path):
+        labels, segments = labels_in(volume.array, metadata, names)
+        segments = _without_number_255(labels, segments)
+        return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)))
 
 
-def _told(path: str | Path, work, *arguments):  # type: ignore[no-untyped-def]
+@contextmanager
+def _named(path: str | Path) -> Iterator[None]:
     try:
-        return work(*arguments)
+        yield
     except InputError as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
 

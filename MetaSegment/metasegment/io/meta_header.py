@@ -48,11 +48,16 @@ def refuse_broken_meta(path: Path) -> None:
     if "%" in fields[_END] or fields[_END].upper().startswith(_LIST):
         # A pattern goes to the C library's sprintf as it is, whatever it asks for.
         raise InputError(f"{path} cannot be read: its voxels are in several files; save it as one")
-    if fields[_END].upper() == _LOCAL:
-        is_packed = fields.get("compresseddata", "").lower() == "true"
-        expected = packed if is_packed else math.prod(size) * width * channels
-        if path.stat().st_size - length < expected:
-            raise InputError(f"{path} cannot be read: the file is truncated or damaged")
+    is_local = fields[_END].upper() == _LOCAL
+    voxels = path if is_local else path.parent / fields[_END]
+    if not voxels.is_file():
+        raise InputError(
+            f"{path} cannot be read: its voxels are in another file, {fields[_END]}, which is not beside it"
+        )
+    is_packed = fields.get("compresseddata", "").lower() == "true"
+    expected = packed if is_packed else math.prod(size) * width * channels
+    if voxels.stat().st_size - (length if is_local else 0) < expected:
+        raise InputError(f"{path} cannot be read: the file is truncated or damaged")
 
 
 def _fields(path: Path, start: bytes) -> tuple[Mapping[str, str], int]:
