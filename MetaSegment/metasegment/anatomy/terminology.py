@@ -1,78 +1,54 @@
-"""What a structure is, in codes that other programs understand, and Slicer's spelling of them in a .seg.nrrd.
+"""What a structure is, by its name, in codes that other programs understand: category, type, side and place.
 
-Codes are SNOMED CT's as DICOM lists them (PS3.16, CID 7150 and the context groups it leads to). Does not guess: a name
-that is not in the table is "Tissue", as in Slicer.
+Does not guess: a name that is not recognised, or has no SNOMED CT code in the sources, is "Tissue", as in Slicer.
 """
 
 from __future__ import annotations
 
-from ..structure import TISSUE, Code, Terminology
+from ..structure import TISSUE, Code, Color, Terminology
+from .atlas import Structure, atlas
+from .lookup import recognise
+from .names import LEFT, RIGHT
 
-_SCT = "SCT"
-
-
-# Slicer's own list puts organs in this category; DICOM's newer 91723000 has the same meaning.
-_ANATOMY = Code(_SCT, "123037004", "Anatomical Structure")
-_ABNORMAL = Code(_SCT, "49755003", "Morphologically Abnormal Structure")
-_SIDES = {"left": Code(_SCT, "7771000", "Left"), "right": Code(_SCT, "24028007", "Right")}
-_ORGANS = {
-    "adrenal gland": "23451007",
-    "aorta": "15825003",
-    "bladder": "89837001",
-    "bone": "272673000",
-    "brain": "12738006",
-    "cerebellum": "113305005",
-    "colon": "71854001",
-    "duodenum": "38848004",
-    "esophagus": "32849002",
-    "eye": "81745001",
-    "femur": "71341001",
-    "gallbladder": "28231008",
-    "heart": "80891009",
-    "hippocampus": "5366008",
-    "inferior vena cava": "64131007",
-    "kidney": "64033007",
-    "larynx": "4596009",
-    "left atrium": "82471001",
-    "left ventricle": "87878005",
-    "liver": "10200004",
-    "lung": "39607008",
-    "lymph node": "59441001",
-    "mandible": "91609006",
-    "muscle": "71616004",
-    "pancreas": "15776009",
-    "parotid gland": "45289007",
-    "portal vein": "32764006",
-    "prostate": "41216001",
-    "rectum": "34402009",
-    "rib": "113197003",
-    "sacrum": "54735007",
-    "skin": "39937001",
-    "spinal cord": "2748008",
-    "spleen": "78961009",
-    "stomach": "69695003",
-    "submandibular gland": "54019009",
-    "trachea": "44567001",
-    "uterus": "35039007",
-    "vertebra": "51282000",
-}
-_LESIONS = {"cyst": "367643001", "edema": "79654002", "lesion": "52988006", "mass": "4147007", "tumor": "108369006"}
-_SPELLINGS = {"oesophagus": "esophagus", "oedema": "edema", "tumour": "tumor", "urinary bladder": "bladder"}
+SNOMED = "SCT"
+_SIDES = {LEFT: Code(SNOMED, "7771000", "Left"), RIGHT: Code(SNOMED, "24028007", "Right"), "": Code()}
 
 
 def terminology_of(name: str) -> Terminology:
-    """Codes of a structure by its English name, with or without its side ("Left kidney"); TISSUE for others."""
-    words = " ".join(name.replace("_", " ").lower().split())
-    if found := _named(words):
-        return Terminology(*found)
-    side, _, rest = words.partition(" ")
-    found = _named(rest)
-    return Terminology(*found, modifier=_SIDES[side]) if found and side in _SIDES else TISSUE
+    """Codes of a structure by its name; a finding's place is its region. TISSUE for names that say nothing."""
+    match = recognise(name)
+    code = match.structure.codes.get(SNOMED) if match else None
+    if match is None or code is None:
+        return TISSUE
+    region = match.place.codes.get(SNOMED) if match.place else None
+    return Terminology(
+        category=match.structure.category,
+        type=code,
+        modifier=_SIDES[match.structure.side],
+        region=region or Code(),
+        region_modifier=_SIDES[match.place.side] if match.place and region else Code(),
+    )
 
 
-def _named(words: str) -> tuple[Code, Code] | None:
-    words = _SPELLINGS.get(words, words)
-    for category, table in ((_ANATOMY, _ORGANS), (_ABNORMAL, _LESIONS)):
-        if words in table:
-            return category, Code(_SCT, table[words], words.capitalize())
-    return None
+def color_of(name: str) -> Color | None:
+    """The colour in which a structure is customarily shown (red, green, blue, 0…1), None where no source says."""
+    match = recognise(name)
+    return match.structure.color if match else None
+
+
+def system_of(name: str) -> str | None:
+    """The organ system that a structure belongs to, of a finding that of its place; None for unknown names."""
+    match = recognise(name)
+    if match is None:
+        return None
+    return (match.place or match.structure).system or None
+
+
+def structure_with(code: Code, side: str = "") -> Structure | None:
+    """The structure of a code; None where no or several structures have it."""
+    found = [
+        structure
+        for structure in atlas().structures.values()
+        if structure.side == side and structure.codes.get(code.scheme, Code()).value == code.value
+    ]
+    return found[0] if len(found) == 1 else None

@@ -13,7 +13,10 @@ from ..errors import Cancelled, InputError
 from ..memory import is_out_of_memory
 
 #: Commands, each a module of this package.
-_COMMANDS = ("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info")
+_COMMANDS = (
+    *("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info"),
+    "anatomy",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
