@@ -63,9 +63,9 @@ def main() -> None:
 
 def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     """Dice of every blend on the coarse grid, and the evidence for the quality estimate."""
-    question = SegmentRequest(*as_study(task))
+    request = SegmentRequest(*as_study(task))
     strategies, engine, progress = segmenter.strategies, segmenter.engine, Progress()
-    found = locate(question, question.annotation.structures[0], None, strategies[IN_CONTEXT], engine, progress)
+    found = locate(request, request.annotation.structures[0], None, strategies[IN_CONTEXT], engine, progress)
     case = found.case
     query = finest_query(case, segmenter)
     members = {LEARNED: torch.sigmoid(strategies[IN_CONTEXT].predict({}, query, engine))}

@@ -1,6 +1,6 @@
 """A web page on which a browser paints with trame-slicer's brush and MetaSegmentLib segments what was painted.
 
-No product: it asks the real learner about one volume file, and leaves question and answer beside it for a test.
+No product: it asks the real learner about one volume file, and leaves request and answer beside it for a test.
     python page.py VOLUME [PYTHON OF THE LEARNER]
 prints its address, and ends when its standard input does.
 """
@@ -108,15 +108,13 @@ class Page:
         self._session.slices.finishDrawing()
         self._say("segmenting")
         try:
-            question = self._session.question(Budget())
-            answer = await asyncio.to_thread(
-                self._learner.segment, question.volume, question.annotation, question.budget
-            )
+            request = self._session.segmentRequest(Budget())
+            answer = await asyncio.to_thread(self._learner.segment, request.volume, request.annotation, request.budget)
         except (InputError, LearnerError) as error:
             self._say(str(error))
             return
-        self._session.preview.show(answer.labels, answer.map.region, question.segmentIDs)
-        np.savez(self._folder / "outcome.npz", asked=question.annotation.labels, answered=answer.labels)
+        self._session.preview.show(answer.labels, answer.map.region, request.segmentIDs)
+        np.savez(self._folder / "outcome.npz", asked=request.annotation.labels, answered=answer.labels)
         self._say("answered")
 
     def _say(self, stage: str) -> None:

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from metasegment.cohort.output import Case, Output, Row, case_of, read_row, write_row
 from metasegment.cohort.report import worst_first, write_report
-from metasegment.cohort.run import Wish, apply_to_all
+from metasegment.cohort.run import CohortOptions, apply_to_all
 from metasegment.cohort.studies import Study, find_studies
 from metasegment.io.task_file import to_bytes
 from metasegment.network.unet import RELEASED
@@ -109,8 +109,8 @@ def test_what_is_done_is_not_done_again(output: Output, studies: Callable[..., t
     found = studies("a", "b")
     rows = [as_done(output, case_of(study, to_bytes(TASK))) for study in found]
     before = output.row("a").stat().st_mtime_ns
-    wish = Wish(TASK, RELEASED, found, output, "cpu", None, Budget(), 0)
-    assert apply_to_all(wish, lambda words, share: None, lambda: False) == tuple(rows)
+    options = CohortOptions(TASK, RELEASED, found, output, "cpu", None, Budget(), 0)
+    assert apply_to_all(options, lambda words, share: None, lambda: False) == tuple(rows)
     assert output.row("a").stat().st_mtime_ns == before
     assert output.page.is_file()
 

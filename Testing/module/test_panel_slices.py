@@ -47,7 +47,7 @@ def test_an_ignored_slice_is_not_asked_about(a_panel_with_strokes, a_body):
 
     panel = a_panel_with_strokes
     panel.ui.ignoreButton.click()
-    used = [plane.index for plane in panel.session.question(Budget()).annotation.slices]
+    used = [plane.index for plane in panel.session.segmentRequest(Budget()).annotation.slices]
     assert used == [a_body.middle - 6, a_body.middle + 6]
 
 

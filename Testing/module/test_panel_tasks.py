@@ -295,8 +295,8 @@ def test_slices_side_by_side_may_be_the_whole_structure(a_panel_that_segments, a
     for k in np.flatnonzero(a_body.truth.any(axis=(1, 2))):
         panel.draw(organ, a_body.truth, int(k))
     panel.session.slices.finishDrawing()
-    assert panel.session.question(Budget()).annotation.slices
-    known = panel.session.lesson(None).annotation()
+    assert panel.session.segmentRequest(Budget()).annotation.slices
+    known = panel.session.teachRequest(None).annotation()
     assert ((known.labels == 1) == a_body.truth).all()
     assert (known.labels != 0).all()
 
@@ -339,7 +339,7 @@ def test_teaching_goes_on_when_its_volume_is_left_or_deleted(a_finished_panel, a
     assert panel.ui.applyButton.enabled
 
 
-def test_a_scene_that_is_closed_ends_the_lesson(a_finished_panel):
+def test_a_scene_that_is_closed_ends_the_teaching(a_finished_panel):
     panel = a_finished_panel
     panel.ui.teachButton.click()
     panel.host.close_scene()

@@ -22,11 +22,11 @@ from MetaSegmentLib.work.SceneBridge import SceneBridge
 from MetaSegmentLib.work.SliceEntry import SliceEntry, SliceState
 
 
-def lesson_of(
+def request_of(
     volume: Any, segmentation: Any, task: Task | None = None, drawn: tuple[SliceEntry, ...] = ()
 ) -> TeachRequest:
     bridge = SceneBridge(volume, segmentation)
-    return bridge.lesson(bridge.volume(), drawn, task)
+    return bridge.teachRequest(bridge.volume(), drawn, task)
 
 
 def listed(axis: int, index: int) -> SliceEntry:
@@ -47,7 +47,7 @@ def test_whole_segments_are_taught_on_the_voxels_they_were_painted_on(
     hand = a_hand_on(a_volume)
     box = slice(2, 5), slice(3, 7), slice(4, 6)
     hand.paint(hand.add("Liver"), *box)
-    annotation = lesson_of(a_volume, hand.segmentation).annotation()
+    annotation = request_of(a_volume, hand.segmentation).annotation()
     expected = np.full(annotation.labels.shape, BACKGROUND)
     expected[box] = 1
     assert np.array_equal(annotation.labels, expected)
@@ -63,7 +63,7 @@ def test_segments_beyond_the_volume_end_where_it_ends(
     liver = a_hand.add("Liver")
     volume, a_hand.volume = a_hand.volume, part
     a_hand.paint(liver, slice(2, 8), slice(5, 9), slice(0, 12))
-    labels = lesson_of(volume, a_hand.segmentation).annotation().labels
+    labels = request_of(volume, a_hand.segmentation).annotation().labels
     found = {tuple(p) for p in np.argwhere(labels == 1)}
     assert found == {(k, j, i) for k in range(4) for j in range(8, 12) for i in range(10)}
 
@@ -77,7 +77,7 @@ def test_segments_on_a_finer_grid_are_taught_where_they_are(
     liver = a_hand.add("Liver")
     coarse, a_hand.volume = a_hand.volume, fine
     a_hand.paint(liver, slice(20, 24), slice(10, 20), slice(30, 50))
-    labels = lesson_of(coarse, a_hand.segmentation).annotation().labels
+    labels = request_of(coarse, a_hand.segmentation).annotation().labels
     found = {tuple(p) for p in np.argwhere(labels == 1)}
     assert found == {(k, j, i) for k in (10, 11) for j in range(5, 10) for i in range(15, 25)}
 
@@ -86,7 +86,7 @@ def test_where_segments_overlap_the_lower_one_in_the_table_is_taught(a_hand: Any
     organ, tumour = a_hand.add("Organ"), a_hand.add("Tumour")
     a_hand.paint(tumour, slice(5, 8), slice(10, 20), slice(10, 20))
     a_hand.paint(organ, slice(5, 8), slice(5, 25), slice(5, 25))
-    labels = lesson_of(a_hand.volume, a_hand.segmentation).annotation().labels
+    labels = request_of(a_hand.volume, a_hand.segmentation).annotation().labels
     assert [np.count_nonzero(labels == label) for label in (1, 2)] == [900, 300]
 
 
@@ -96,15 +96,15 @@ def test_empty_segments_and_those_left_alone_are_not_taught(a_hand: Any) -> None
     for key in (other, liver):
         a_hand.paint(key, slice(2, 5), slice(3, 7), slice(4, 6))
     SegmentRole.LEFT_ALONE.assign(a_hand.segmentation, other)
-    assert lesson_of(a_hand.volume, a_hand.segmentation).names == {1: "Liver"}
+    assert request_of(a_hand.volume, a_hand.segmentation).names == {1: "Liver"}
 
 
 def test_a_task_of_the_same_names_grows_with_its_own_labels_and_names(a_hand: Any, a_task: Task) -> None:
     for name in ("spleen", " LIVER"):
         a_hand.paint(a_hand.add(name), slice(2, 5), slice(3, 7), slice(4, 6) if name == "spleen" else slice(8, 10))
-    lesson = lesson_of(a_hand.volume, a_hand.segmentation, a_task)
-    assert lesson.earlier is a_task
-    annotation = lesson.annotation()
+    request = request_of(a_hand.volume, a_hand.segmentation, a_task)
+    assert request.earlier is a_task
+    annotation = request.annotation()
     assert annotation.names == {3: "Liver", 9: "Spleen"}
     assert (annotation.labels[2:5, 3:7, 4:6] == 9).all()
     assert (annotation.labels[2:5, 3:7, 8:10] == 3).all()
@@ -112,9 +112,9 @@ def test_a_task_of_the_same_names_grows_with_its_own_labels_and_names(a_hand: An
 
 def test_a_task_of_other_names_does_not_grow(a_hand: Any, a_task: Task) -> None:
     a_hand.paint(a_hand.add("Liver"), slice(2, 5), slice(3, 7), slice(4, 6))
-    lesson = lesson_of(a_hand.volume, a_hand.segmentation, a_task)
-    assert lesson.earlier is None
-    assert lesson.names == {1: "Liver"}
+    request = request_of(a_hand.volume, a_hand.segmentation, a_task)
+    assert request.earlier is None
+    assert request.names == {1: "Liver"}
 
 
 def test_only_terminology_that_was_chosen_goes_with_the_structures(a_hand: Any, a_task: Task) -> None:
@@ -123,7 +123,7 @@ def test_only_terminology_that_was_chosen_goes_with_the_structures(a_hand: Any, 
         a_hand.paint(key, slice(2, 5), slice(3, 7), columns)
     entry = a_task.structures[0].terminology
     a_hand.segmentation.GetSegmentation().GetSegment(second).SetTerminology(entry)
-    assert lesson_of(a_hand.volume, a_hand.segmentation).terminologies == {2: entry}
+    assert request_of(a_hand.volume, a_hand.segmentation).terminologies == {2: entry}
 
 
 @pytest.mark.parametrize(
@@ -135,28 +135,28 @@ def test_single_slices_are_no_whole_segmentation(a_hand: Any, slices: tuple[int,
     liver = a_hand.add("Liver")
     for k in slices:
         a_hand.stroke(liver, (0, k))
-    lesson = lesson_of(a_hand.volume, a_hand.segmentation, drawn=tuple(listed(0, k) for k in slices))
+    request = request_of(a_hand.volume, a_hand.segmentation, drawn=tuple(listed(0, k) for k in slices))
     if is_taught:
-        assert lesson.annotation().structures == (1,)
+        assert request.annotation().structures == (1,)
     else:
         with pytest.raises(InputError, match="Only single slices are drawn"):
-            lesson.annotation()
+            request.annotation()
 
 
 def test_single_slices_in_two_planes_are_no_whole_segmentation(a_hand: Any) -> None:
     liver = a_hand.add("Liver")
     for plane in ((0, 8), (0, 9), (2, 20)):
         a_hand.stroke(liver, plane)
-    lesson = lesson_of(a_hand.volume, a_hand.segmentation, drawn=(listed(0, 8), listed(0, 9), listed(2, 20)))
+    request = request_of(a_hand.volume, a_hand.segmentation, drawn=(listed(0, 8), listed(0, 9), listed(2, 20)))
     with pytest.raises(InputError, match="Only single slices are drawn"):
-        lesson.annotation()
+        request.annotation()
 
 
 def test_what_was_accepted_between_the_slices_makes_it_whole(a_hand: Any) -> None:
     liver = a_hand.add("Liver")
     a_hand.paint(liver, slice(3, 12), slice(10, 20), slice(10, 20))
-    lesson = lesson_of(a_hand.volume, a_hand.segmentation, drawn=(listed(0, 3), listed(0, 8)))
-    assert lesson.annotation().structures == (1,)
+    request = request_of(a_hand.volume, a_hand.segmentation, drawn=(listed(0, 3), listed(0, 8)))
+    assert request.annotation().structures == (1,)
 
 
 def test_a_structure_outside_the_volume_is_named(
@@ -165,14 +165,14 @@ def test_a_structure_outside_the_volume_is_named(
     a_hand.stroke(a_hand.add("Liver"), (0, 5))
     beside = a_volume_on(geometry_with((50, 40, 30), (0.8, 0.9, 2.5), (10.0, -20.0, 500.0)), "beside")
     with pytest.raises(InputError, match="nothing of Liver within the volume"):
-        lesson_of(beside, a_hand.segmentation).annotation()
+        request_of(beside, a_hand.segmentation).annotation()
 
 
 def test_segments_that_cannot_be_told_apart_are_refused(a_hand: Any) -> None:
     for name in ("Liver", "liver"):
         a_hand.paint(a_hand.add(name), slice(2, 5), slice(3, 7), slice(4, 6))
     with pytest.raises(InputError, match="name of its own"):
-        lesson_of(a_hand.volume, a_hand.segmentation)
+        request_of(a_hand.volume, a_hand.segmentation)
 
 
 def test_segments_of_a_task_are_made_once(a_hand: Any, a_task: Task) -> None:

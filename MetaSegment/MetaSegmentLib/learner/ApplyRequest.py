@@ -23,8 +23,8 @@ from ..scene.TaskSegments import segmentsWith
 class ApplyRequest:
     """Labels of the annotation, if any slice is annotated, are the task's. Example::
 
-    application = session.application(task, Budget())
-    answer = application.answeredBy(learner, Progress(), preview)      # in a worker thread
+    request = session.applyRequest(task, Budget())
+    answer = request.answeredBy(learner, Progress(), preview)      # in a worker thread
     """
 
     task: Task

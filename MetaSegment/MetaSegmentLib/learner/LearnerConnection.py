@@ -25,7 +25,7 @@ _OnProgress = Callable[[str, float], None]
 
 
 class LearnerListener(Protocol):
-    """Hears of one question, on the GUI thread. After `onAnswer` or `onFailure` comes nothing more."""
+    """Hears of one request, on the GUI thread. After `onAnswer` or `onFailure` comes nothing more."""
 
     def onProgress(self, stage: str, share: float) -> None:
         """A stage in words and the share of it that is done, 0…1."""
@@ -41,15 +41,15 @@ class LearnerListener(Protocol):
 
 
 class LearnerConnection:
-    """One learner, kept until another is chosen, and one question at a time. Example::
+    """One learner, kept until another is chosen, and one request at a time. Example::
 
         connection = LearnerConnection(settings.learnerChoice)
-        connection.segment(question, listener)         # returns at once
+        connection.segment(request, listener)         # returns at once
         connection.segment(newer, listener)            # nothing more is heard of the one before
         connection.cancel()
         connection.close()                             # ends the local learner's process
 
-    `choose` is asked before each question; `open` makes the learner that was chosen.
+    `choose` is asked before each request; `open` makes the learner that was chosen.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class LearnerConnection:
 
     @property
     def isBusy(self) -> bool:
-        """Whether a question is being answered."""
+        """Whether a request is being answered."""
         return self._job is not None
 
-    def segment(self, question: SegmentRequest | ApplyRequest, listener: LearnerListener) -> None:
+    def segment(self, request: SegmentRequest | ApplyRequest, listener: LearnerListener) -> None:
         """Ask for the structures of a volume; raises LearnerError where the choice of learner is impossible."""
         learner = self._chosenLearner()
 
@@ -79,29 +79,29 @@ class LearnerConnection:
                 region = boxOf(labels)
                 job.tell(lambda: listener.onFirstAnswer(labels, region))
 
-            return question.answeredBy(learner, _progressOf(job, listener.onProgress), show)
+            return request.answeredBy(learner, _progressOf(job, listener.onProgress), show)
 
         self._ask(work, listener.onAnswer, listener.onFailure)
 
     def teach(
         self,
-        lesson: TeachRequest,
+        request: TeachRequest,
         onProgress: _OnProgress,
         done: Callable[[Task], None],
         failed: Callable[[Exception], None],
     ) -> None:
         """Have a task taught; raises as `segment` does."""
         learner = self._chosenLearner()
-        self._ask(lambda job: lesson.taughtTo(learner, _progressOf(job, onProgress)), done, failed)
+        self._ask(lambda job: request.taughtTo(learner, _progressOf(job, onProgress)), done, failed)
 
     def suggest(
-        self, question: SegmentRequest, done: Callable[[NextSlice | None], None], failed: Callable[[Exception], None]
+        self, request: SegmentRequest, done: Callable[[NextSlice | None], None], failed: Callable[[Exception], None]
     ) -> None:
         """Ask for the slice most worth annotating; raises as `segment` does."""
         learner = self._chosenLearner()
 
         def work(job: Job) -> NextSlice | None:
-            return learner.suggest(question.volume, question.annotation, Progress(cancelled=lambda: job.isAbandoned))
+            return learner.suggest(request.volume, request.annotation, Progress(cancelled=lambda: job.isAbandoned))
 
         self._ask(work, done, failed)
 
@@ -117,12 +117,12 @@ class LearnerConnection:
         self._background.start(work, lambda done: None, lambda error: None)
 
     def test(self, done: Callable[[Connection], None], failed: Callable[[Exception], None]) -> None:
-        """Ask whether the learner can be used; a question under way goes on. Sends nothing of any patient."""
+        """Ask whether the learner can be used; a request under way goes on. Sends nothing of any patient."""
         learner = self._chosenLearner()
         self._background.start(lambda job: learner.test_connection(), done, failed)
 
     def cancel(self) -> None:
-        """Give up the question; the listener hears nothing more."""
+        """Give up the request; the listener hears nothing more."""
         if self._job:
             self._job.abandon()
         self._job = None

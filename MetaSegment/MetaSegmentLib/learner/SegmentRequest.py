@@ -20,8 +20,8 @@ from metasegment.volume import Volume
 class SegmentRequest:
     """`segmentIDs` says which segment each label of the annotation is. Example::
 
-    question = session.question(Budget(seconds=12))
-    answer = question.answeredBy(learner, Progress(), preview)         # in a worker thread
+    request = session.segmentRequest(Budget(seconds=12))
+    answer = request.answeredBy(learner, Progress(), preview)         # in a worker thread
     """
 
     volume: Volume

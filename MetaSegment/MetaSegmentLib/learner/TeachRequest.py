@@ -24,8 +24,8 @@ from ..scene.WholeSegments import WholeSegments
 class TeachRequest:
     """Segments as they are, and the task that is to grow by them, if any. Example::
 
-        lesson = session.lesson(earlier=None)
-        task = lesson.taughtTo(learner, Progress())              # in a worker thread
+        request = session.teachRequest(earlier=None)
+        task = request.taughtTo(learner, Progress())              # in a worker thread
 
     What `whole` does not cover is background. `names`, `colors` and `terminologies` (those that the user chose) are by
     label. `drawn` are the planes that the user drew on.

@@ -24,7 +24,7 @@ class ResultTable:
     """Rows of structures with volume and estimate. Example::
 
     table = ResultTable(ui.resultTable)
-    table.show(answer, question.annotation.colors, warnings)      # None: empty
+    table.show(answer, request.annotation.colors, warnings)      # None: empty
     """
 
     def __init__(self, table: qt.QTableWidget) -> None:

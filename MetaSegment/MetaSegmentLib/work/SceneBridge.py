@@ -108,7 +108,7 @@ class SceneBridge:
         finishedFor = {entry.plane: entry.finishedFor for entry in entries}
         return self._annotation(drawn, labelOf, finishedFor) if drawn else None
 
-    def lesson(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> TeachRequest:
+    def teachRequest(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> TeachRequest:
         """Whole segments as they are, without those that are empty; a task of the same structures grows by them.
 
         Raises InputError where nothing is drawn, and where names do not tell the segments apart.

@@ -1,4 +1,4 @@
-"""The work on one volume and one segmentation: from the user's slices to a question, from an answer to the segments.
+"""The work on one volume and one segmentation: from the user's slices to a request, from an answer to the segments.
 
 Knows neither widgets nor how the learner is reached.
 """
@@ -33,8 +33,8 @@ class Session(VTKObservationMixin):
     """One volume and one segmentation at work. Example::
 
         session = Session(volumeNode, segmentationNode, onSlices=updateTable, onMoved=startAnew)
-        question = session.question(Budget())
-        session.show(question, answer.labels, answer.map.region)
+        request = session.segmentRequest(Budget())
+        session.show(request, answer.labels, answer.map.region)
         session.accept(editorNode, saveStateForUndo)
         session.release()
 
@@ -83,31 +83,31 @@ class Session(VTKObservationMixin):
             self._volume = self._bridge.volume()
         return self._volume
 
-    def question(self, budget: Budget) -> SegmentRequest:
+    def segmentRequest(self, budget: Budget) -> SegmentRequest:
         """What the finished slices ask. Raises InputError with a reason for the user."""
         bridged = self._bridge.annotation(self.slices.entries())
         return SegmentRequest(self.volume(), bridged.annotation, bridged.segmentIDs, budget)
 
-    def application(self, task: Task, budget: Budget) -> ApplyRequest:
+    def applyRequest(self, task: Task, budget: Budget) -> ApplyRequest:
         """What a task and the finished slices, if there are any, ask. Raises InputError with a reason for the user."""
         labelOf = {segmentID: label for label, segmentID in taskSegments(task, self.segmentationNode).items()}
         annotation = self._bridge.annotationFor(labelOf, self.slices.entries())
         return ApplyRequest(task, self.volume(), annotation, budget)
 
-    def lesson(self, task: Task | None) -> TeachRequest:
+    def teachRequest(self, task: Task | None) -> TeachRequest:
         """What the segments teach; the task grows by it if it is one of the same structures.
 
         Raises InputError with a reason for the user.
         """
-        return self._bridge.lesson(self.volume(), self.slices.entries(), task)
+        return self._bridge.teachRequest(self.volume(), self.slices.entries(), task)
 
-    def show(self, question: SegmentRequest | ApplyRequest, labels: np.ndarray, region: Region) -> None:
+    def show(self, request: SegmentRequest | ApplyRequest, labels: np.ndarray, region: Region) -> None:
         """Preview an answer, labels uint8 (k, j, i) of the whole volume that are 0 outside `region`; raises InputError.
 
         Without surfaces, which take seconds: they are for the answer that stays.
         """
         self.preview.show3D(False)
-        self.preview.show(labels, region, question.segmentsIn(self.segmentationNode))
+        self.preview.show(labels, region, request.segmentsIn(self.segmentationNode))
 
     def accept(self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object]) -> Accepted:
         """Write the preview into the segments, as one step of undo, and take it away; raises InputError."""

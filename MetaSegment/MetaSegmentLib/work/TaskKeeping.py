@@ -65,9 +65,9 @@ class TaskKeeping:
         if session is None or self._isTeaching:
             return
         try:
-            lesson = session.lesson(self.task)
-            if self._mayTeach(lesson):
-                self._connection.teach(lesson, self._workflow.onProgress, self._onTaught, self._workflow.onFailure)
+            request = session.teachRequest(self.task)
+            if self._mayTeach(request):
+                self._connection.teach(request, self._workflow.onProgress, self._onTaught, self._workflow.onFailure)
                 self._workflow.enter(Activity.TEACHING, _("Asking the learner…"))
         except (InputError, LearnerError) as error:
             self._workflow.refuse(error)
@@ -94,8 +94,8 @@ class TaskKeeping:
     def _isTeaching(self) -> bool:
         return self._workflow.activity is Activity.TEACHING
 
-    def _mayTeach(self, lesson: TeachRequest) -> bool:
-        if lesson.earlier is None and self.task and not self._mayReplace(_replacement(self.task)):
+    def _mayTeach(self, request: TeachRequest) -> bool:
+        if request.earlier is None and self.task and not self._mayReplace(_replacement(self.task)):
             return False
         if not self._mayUpload():
             self._workflow.say(_("Nothing was sent."))

@@ -34,7 +34,7 @@ class Workflow:
         workflow.segment(); workflow.apply(task); workflow.cancel()
         workflow.accept(editorNode, saveStateForUndo); workflow.discard()
 
-    `mayUpload` is asked before each question whether images may be sent. `onChanged` is called when anything that the
+    `mayUpload` is asked before each request whether images may be sent. `onChanged` is called when anything that the
     panel shows has changed, `onJumped` once the views show another plane. `later` calls something once the event that
     is being handled is over. No method raises for what a user can do wrong: `status` says it.
     """
@@ -55,7 +55,7 @@ class Workflow:
         self._parameters: Parameters | None = None
         self._used: set[Plane] = set()  # finished slices
         self._asked: set[Plane] = set()  # of which the learner was asked about these
-        self._question: SegmentRequest | ApplyRequest | None = None
+        self._request: SegmentRequest | ApplyRequest | None = None
         self.session: Session | None = None
         self.refusal = ""  #: why the chosen nodes cannot be used
         self.answer: Segmentation | None = None
@@ -76,7 +76,7 @@ class Workflow:
     @property
     def colors(self) -> Mapping[int, Color]:
         """By label of the answer, the structures' colours."""
-        return self._question.colors if self._question else {}
+        return self._request.colors if self._request else {}
 
     def setParameters(self, parameters: Parameters | None) -> None:
         """Work on the nodes that the parameters name; what was under way on other nodes ends."""
@@ -135,9 +135,9 @@ class Workflow:
             self._goTo(self.suggestion)
             return
         try:
-            question = self.session.question(self._budget())
+            request = self.session.segmentRequest(self._budget())
             if self._mayUpload():
-                self._connection.suggest(question, self._onSuggestion, self.onFailure)
+                self._connection.suggest(request, self._onSuggestion, self.onFailure)
                 self.enter(Activity.SUGGESTING, _("Looking for the slice most worth annotating…"))
         except (InputError, LearnerError) as error:
             self.refuse(error)
@@ -236,7 +236,7 @@ class Workflow:
 
     def _askWhatIsNew(self) -> None:
         if self._used - self._asked:
-            shown = self._question if self.isPreviewing else None
+            shown = self._request if self.isPreviewing else None
             self._ask(shown.task if isinstance(shown, ApplyRequest) else None)
 
     def _usedNow(self) -> set[Plane]:
@@ -248,15 +248,15 @@ class Workflow:
             return
         self._asked = set(self._used)
         try:
-            question = session.application(task, budget) if task else session.question(budget)
+            request = session.applyRequest(task, budget) if task else session.segmentRequest(budget)
             if not self._mayUpload():
                 self.say(_("Nothing was sent."))
                 return
-            self._connection.segment(question, self)
+            self._connection.segment(request, self)
         except (InputError, LearnerError) as error:
             self.refuse(error)
             return
-        self._question = question
+        self._request = request
         self.enter(Activity.SEGMENTING, _("Asking the learner…"))
 
     def _stop(self) -> None:
@@ -272,8 +272,8 @@ class Workflow:
         return replace(Budget(), seconds=self._parameters.seconds) if self._parameters else Budget()
 
     def _show(self, labels: np.ndarray, region: Region) -> None:
-        if (session := self.session) and (question := self._question):
-            self._guarded(lambda: session.show(question, labels, region))
+        if (session := self.session) and (request := self._request):
+            self._guarded(lambda: session.show(request, labels, region))
             self._guarded(self.applyLook)
         self._onChanged()
 

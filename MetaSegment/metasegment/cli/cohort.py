@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from ..cohort.output import Output
-from ..cohort.run import Wish, apply_to_all
+from ..cohort.run import CohortOptions, apply_to_all
 from ..cohort.studies import find_studies
 from ..errors import InputError
 from ..segmentation import Budget
@@ -21,7 +21,7 @@ def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
     for given, name in ((options.annotation, "--annotation"), (options.save_task, "--save-task")):
         if given:
             raise InputError(f"{name} is for one image; for many, a list of lines IMAGE,ANNOTATION names what is drawn")
-    wish = Wish(
+    chosen = CohortOptions(
         task=task,
         weights=options.weights,
         studies=find_studies(options.image),
@@ -31,11 +31,11 @@ def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
         budget=Budget(seconds=options.seconds),
         seed=options.seed,
     )
-    rows = apply_to_all(wish, ProgressBar(), common.Interrupt())
+    rows = apply_to_all(chosen, ProgressBar(), common.Interrupt())
     failed = [row for row in rows if row.failure is not None]
     if len(failed) == len(rows):
         raise InputError(f"none of {len(rows)} studies could be done; {failed[0].case}: {failed[0].failure}")
-    page = str(options.output / Path(wish.output.page.name))
+    page = str(options.output / Path(chosen.output.page.name))
     if options.json:
         print(
             json.dumps(

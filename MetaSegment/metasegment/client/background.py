@@ -23,23 +23,23 @@ _POLL = 0.1
 Preview = Callable[[np.ndarray], None]
 
 
-class Courier:
+class WorkReporter:
     """What the work tells those who wait for it, and how it hears that they no longer do."""
 
     def __init__(self, awaits_preview: bool = False) -> None:
         self.awaits_preview = awaits_preview
-        self.letters: SimpleQueue[Callable[[Progress, Preview | None], None] | None] = SimpleQueue()
+        self.messages: SimpleQueue[Callable[[Progress, Preview | None], None] | None] = SimpleQueue()
         self._stopped = Event()
         self._undo: Callable[[], None] | None = None
 
     def tell(self, stage: str, share: float) -> None:
         """A stage in words and the share done, 0…1."""
-        self.letters.put(lambda progress, preview: progress.enter(stage, share))
+        self.messages.put(lambda progress, preview: progress.enter(stage, share))
 
     def show(self, labels: np.ndarray) -> None:
         """The first answer, labels uint8 (k, j, i); a second one is not awaited."""
         self.awaits_preview = False
-        self.letters.put(lambda progress, preview: preview(labels) if preview else None)
+        self.messages.put(lambda progress, preview: preview(labels) if preview else None)
 
     def check(self) -> None:
         """Raises Cancelled once nobody waits any more."""
@@ -63,25 +63,25 @@ class Courier:
             self._undo()
 
 
-def in_background(work: Callable[[Courier], _T], progress: Progress, preview: Preview | None) -> _T:
+def in_background(work: Callable[[WorkReporter], _T], progress: Progress, preview: Preview | None) -> _T:
     """The result of the work, or what it raised; raises Cancelled when asked to, without waiting for the work.
 
     Progress, preview and the question whether to stop run on the caller's thread.
     """
-    courier, future = Courier(preview is not None), Future[_T]()
-    Thread(target=_run, args=(work, courier, future), name="metasegment request", daemon=True).start()
+    reporter, future = WorkReporter(preview is not None), Future[_T]()
+    Thread(target=_run, args=(work, reporter, future), name="metasegment request", daemon=True).start()
     try:
         while True:
             progress.check()
             try:
-                letter = courier.letters.get(timeout=_POLL)
+                message = reporter.messages.get(timeout=_POLL)
             except Empty:
                 continue
-            if letter is None:
+            if message is None:
                 break
-            letter(progress, preview)
+            message(progress, preview)
     except BaseException:  # the user's stop, Ctrl-C, or a callback that failed
-        courier.stop()
+        reporter.stop()
         raise
     result = future.result()
     progress.leave()
@@ -89,9 +89,9 @@ def in_background(work: Callable[[Courier], _T], progress: Progress, preview: Pr
     return result
 
 
-def _run(work: Callable[[Courier], _T], courier: Courier, future: Future[_T]) -> None:
+def _run(work: Callable[[WorkReporter], _T], reporter: WorkReporter, future: Future[_T]) -> None:
     try:
-        future.set_result(work(courier))
+        future.set_result(work(reporter))
     except BaseException as error:
         future.set_exception(error)
-    courier.letters.put(None)
+    reporter.messages.put(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .address import parse_address
-from .background import Courier
+from .background import WorkReporter
 from .connection import Channel
 from .errors import LearnerError, ServerBusy, TokenRefused
 from .service_learner import ServiceLearner, greeted
@@ -30,7 +30,7 @@ class LearnerClient(ServiceLearner):
     def close(self) -> None:
         self._channel.close()
 
-    def _reach(self, courier: Courier) -> Channel:
+    def _reach(self, reporter: WorkReporter) -> Channel:
         return greeted(self._channel)
 
     def _waiting_for(self, error: LearnerError) -> str:

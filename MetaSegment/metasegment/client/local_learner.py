@@ -8,11 +8,11 @@ from threading import Event, Lock
 
 from ..errors import Cancelled
 from .address import parse_address
-from .background import Courier
+from .background import WorkReporter
 from .child import Child
 from .connection import Channel
-from .errand import Errand
 from .errors import LearnerDied, LearnerError, NotReached, ServerBusy
+from .remote_job import RemoteJob
 from .service_learner import ServiceLearner, greeted
 
 _AGAIN = "starting the learner again"
@@ -49,9 +49,9 @@ class LocalLearner(ServiceLearner):
         with self._lock:
             self._end_child()
 
-    def _reach(self, courier: Courier) -> Channel:
+    def _reach(self, reporter: WorkReporter) -> Channel:
         def check() -> None:
-            courier.check()
+            reporter.check()
             if self._closed.is_set():
                 raise Cancelled("the learner was stopped, nothing was written")
 
@@ -60,7 +60,7 @@ class LocalLearner(ServiceLearner):
             if not self._is_well():
                 self._end_child()
             if not self._child:
-                courier.tell(self._starting, 0.0)
+                reporter.tell(self._starting, 0.0)
                 self._starting = _AGAIN
                 self._child = Child(self._python, self._arguments, self._environment)
             if not self._channel:
@@ -70,9 +70,9 @@ class LocalLearner(ServiceLearner):
     def _waiting_for(self, error: LearnerError) -> str:
         return "waiting for the busy learner" if isinstance(error, ServerBusy) else _AGAIN
 
-    def _persist(self, errand: Errand, courier: Courier) -> bytes:
+    def _persist(self, job: RemoteJob, reporter: WorkReporter) -> bytes:
         try:
-            return super()._persist(errand, courier)
+            return super()._persist(job, reporter)
         except NotReached:
             child = self._child
             if child and (why := child.how_it_ended()):

@@ -29,9 +29,8 @@ from ..wire.annotations import encode_job, pack
 from ..wire.messages import CAPABILITIES, HEALTH, PROTOCOL, Capabilities, Health, JobRequest, Kind, Manifest
 from ..wire.results import decode_preview, decode_result, decode_suggestion
 from ..wire.volumes import address, manifest_of
-from .background import Courier, in_background
+from .background import WorkReporter, in_background
 from .connection import Channel
-from .errand import Errand, carry_out, send_volume
 from .errors import (
     Forgotten,
     LearnerError,
@@ -42,6 +41,7 @@ from .errors import (
     VersionsDiffer,
     VolumeChanged,
 )
+from .remote_job import RemoteJob, run_job, send_volume
 from .turns import Turns
 
 _T = TypeVar("_T")
@@ -62,7 +62,7 @@ class Connection:
 
 
 @dataclass(frozen=True, eq=False)
-class _Question:
+class _Request:
     """What is asked of a service: a job in the user's own terms."""
 
     kind: Kind
@@ -114,12 +114,12 @@ class ServiceLearner(ABC):
         this learner was asked anew for one of the structures.
         """
 
-        question = _Question("segment", volume, annotation, budget, strategy, seed)
-        return self._ask(question, _reader_of_results(volume), progress, preview)
+        request = _Request("segment", volume, annotation, budget, strategy, seed)
+        return self._ask(request, _reader_of_results(volume), progress, preview)
 
     def suggest(self, volume: Volume, annotation: Annotation, progress: Progress | None = None) -> NextSlice | None:
         """The next slice worth annotating, as `Segmenter.suggest` finds it; raises as `segment` does."""
-        return self._ask(_Question("suggest", volume, annotation), decode_suggestion, progress)
+        return self._ask(_Request("suggest", volume, annotation), decode_suggestion, progress)
 
     def teach(
         self,
@@ -130,7 +130,7 @@ class ServiceLearner(ABC):
         seed: int = 0,
     ) -> Task:
         """Learns a task for other volumes, as `Segmenter.teach` does; raises as `segment` does."""
-        return self._ask(_Question("teach", volume, annotation, seed=seed, task=earlier), from_bytes, progress)
+        return self._ask(_Request("teach", volume, annotation, seed=seed, task=earlier), from_bytes, progress)
 
     def apply(
         self,
@@ -143,24 +143,24 @@ class ServiceLearner(ABC):
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Segmentation:
         """Finds what a task was taught in another volume, as `Segmenter.apply` does; raises as `segment` does."""
-        question = _Question("apply", volume, annotation, budget, seed=seed, task=task)
-        return self._ask(question, _reader_of_results(volume), progress, preview)
+        request = _Request("apply", volume, annotation, budget, seed=seed, task=task)
+        return self._ask(request, _reader_of_results(volume), progress, preview)
 
     def prepare(self, volume: Volume, progress: Progress | None = None) -> None:
         """Has a service ready that holds the volume, so that what is asked about it next waits for neither; tries once.
 
         Raises as `segment` does.
         """
-        in_background(lambda courier: self._prepare(volume, courier), progress or Progress(), None)
+        in_background(lambda reporter: self._prepare(volume, reporter), progress or Progress(), None)
 
     def capabilities(self) -> Capabilities:
         """What the service is and has; raises LearnerError where it cannot be asked."""
-        return self._reach(Courier()).get(Capabilities, CAPABILITIES, _SELF_SECONDS)
+        return self._reach(WorkReporter()).get(Capabilities, CAPABILITIES, _SELF_SECONDS)
 
     def test_connection(self) -> Connection:
         """Whether the service can be used, in a sentence: what is wrong and what to do, or what answered."""
         try:
-            channel = self._reach(Courier())
+            channel = self._reach(WorkReporter())
             found = channel.get(Capabilities, CAPABILITIES, _SELF_SECONDS)
         except (LearnerError, InputError) as error:
             return Connection(False, str(error))
@@ -181,31 +181,31 @@ class ServiceLearner(ABC):
         self.close()
 
     @abstractmethod
-    def _reach(self, courier: Courier) -> Channel:
+    def _reach(self, reporter: WorkReporter) -> Channel:
         """A way to a service that answers; raises LearnerError where there is none."""
 
     @abstractmethod
     def _waiting_for(self, error: LearnerError) -> str:
-        """What the user reads while an errand that ended in this error is about to be carried out again."""
+        """What the user reads while a job that ended in this error is about to be carried out again."""
 
     def _ask(
         self,
-        question: _Question,
+        request: _Request,
         read: Callable[[bytes], _T],
         progress: Progress | None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> _T:
         progress, turn = progress or Progress(), self._turns.number()
         progress.check()  # what was given up before it was asked has no turn that is later than its successor's
-        return in_background(lambda courier: self._answer(question, read, turn, courier), progress, preview)
+        return in_background(lambda reporter: self._answer(request, read, turn, reporter), progress, preview)
 
-    def _prepare(self, volume: Volume, courier: Courier) -> None:
+    def _prepare(self, volume: Volume, reporter: WorkReporter) -> None:
         with self._described(volume) as manifest:
-            channel = self._reach(courier).about(address(manifest))
+            channel = self._reach(reporter).about(address(manifest))
             with self._sending:
-                send_volume(channel, volume, manifest, courier)
+                send_volume(channel, volume, manifest, reporter)
 
-    def _answer(self, asked: _Question, read: Callable[[bytes], _T], turn: int, courier: Courier) -> _T:
+    def _answer(self, asked: _Request, read: Callable[[bytes], _T], turn: int, reporter: WorkReporter) -> _T:
         task = to_bytes(asked.task) if asked.task else b""
         known_as = address_of(task) if task else None
 
@@ -216,29 +216,29 @@ class ServiceLearner(ABC):
             request = JobRequest(asked.kind, address(manifest), asked.strategy, asked.budget, asked.seed, known_as)
             things = [(asked.kind, request.volume, request.task, label) for label in asked.structures]
             try:
-                question = encode_job(request, pack(asked.annotation) if asked.annotation else None)
+                body = encode_job(request, pack(asked.annotation) if asked.annotation else None)
             except FormatError as error:
                 raise InputError(str(error)) from None
             with self._turns.taken(turn, things) as in_turn:
-                errand = Errand(
-                    asked.volume, manifest, request.volume, question, first_answer, self._sending, in_turn, task
+                job = RemoteJob(
+                    asked.volume, manifest, request.volume, body, first_answer, self._sending, in_turn, task
                 )
                 try:
-                    return read(self._persist(errand, courier))
+                    return read(self._persist(job, reporter))
                 except FormatError:
                     raise LearnerFailed(message="its answer cannot be read") from None
 
-    def _persist(self, errand: Errand, courier: Courier) -> bytes:
-        """Carries an errand out, from its beginning again whenever the service was lost or lost something."""
-        channel: Channel | None = self._reach(courier)  # where nothing is wrong yet, nothing is tried again
+    def _persist(self, job: RemoteJob, reporter: WorkReporter) -> bytes:
+        """Carries a job out, from its beginning again whenever the service was lost or lost something."""
+        channel: Channel | None = self._reach(reporter)  # where nothing is wrong yet, nothing is tried again
         for pause in self.pauses:
             try:
-                return carry_out(channel or self._reach(courier), errand, courier)
+                return run_job(channel or self._reach(reporter), job, reporter)
             except (NotReached, Forgotten, ServerBusy) as error:
-                courier.tell(self._waiting_for(error), 0.0)
-                courier.pause(max(pause, error.seconds if isinstance(error, ServerBusy) else 0.0))
+                reporter.tell(self._waiting_for(error), 0.0)
+                reporter.pause(max(pause, error.seconds if isinstance(error, ServerBusy) else 0.0))
                 channel = None
-        return carry_out(self._reach(courier), errand, courier)
+        return run_job(self._reach(reporter), job, reporter)
 
     @contextmanager
     def _described(self, volume: Volume) -> Iterator[Manifest]:

@@ -16,13 +16,13 @@ from ..task import Task
 from .output import Case, Output, Row, cases_of, is_done, read_row, write_row
 from .report import worst_first, write_report
 from .studies import Study
-from .workers import crew_for, shared_out
+from .workers import shared_out, workers_for
 
 _DIED = "its worker died, and again when it was tried once more: most often the memory is full"
 
 
 @dataclass(frozen=True)
-class Wish:
+class CohortOptions:
     """What is to be done: a task, the weights it holds for, the studies, and the folder for the results.
 
     `workers` is how many are wanted; None leaves it to the machine.
@@ -38,24 +38,26 @@ class Wish:
     seed: int
 
 
-def apply_to_all(wish: Wish, progress: Callable[[str, float], None], cancelled: Callable[[], bool]) -> tuple[Row, ...]:
+def apply_to_all(
+    options: CohortOptions, progress: Callable[[str, float], None], cancelled: Callable[[], bool]
+) -> tuple[Row, ...]:
     """Applies the task to every study that is not done, and writes the report; returns its rows, worst first.
 
     `progress` receives words and the share done, 0…1. Raises InputError where nothing can be done, and Cancelled, the
-    report being written, when the user stops it; the same wish then goes on with the rest.
+    report being written, when the user stops it; the same options then goes on with the rest.
     """
-    wish.output.prepare()
-    task = to_bytes(wish.task)
-    cases = cases_of(wish.studies, task)
-    waiting = [case for case in cases if not is_done(wish.output, case)]
+    options.output.prepare()
+    task = to_bytes(options.task)
+    cases = cases_of(options.studies, task)
+    waiting = [case for case in cases if not is_done(options.output, case)]
     stopped = False
     try:
         if waiting:
-            _share_out(wish, waiting, len(cases), progress, cancelled)
+            _share_out(options, waiting, len(cases), progress, cancelled)
     except Cancelled:
         stopped = True
-    rows = worst_first(row for case in cases if (row := read_row(wish.output, case)))
-    write_report(wish.output, rows, len(cases))
+    rows = worst_first(row for case in cases if (row := read_row(options.output, case)))
+    write_report(options.output, rows, len(cases))
     if stopped:
         done = sum(row.failure is None for row in rows)
         raise Cancelled(f"cancelled: {done} of {len(cases)} studies are done; the same command goes on with the rest")
@@ -63,7 +65,7 @@ def apply_to_all(wish: Wish, progress: Callable[[str, float], None], cancelled: 
 
 
 def _share_out(
-    wish: Wish,
+    options: CohortOptions,
     waiting: Sequence[Case],
     cases: int,
     progress: Callable[[str, float], None],
@@ -74,22 +76,22 @@ def _share_out(
 
         from .worker import Job, Worker
 
-        write_task(wish.task, wish.output.task)
-        crew = crew_for(ray.cluster_resources(), wish.device, wish.workers)
+        write_task(options.task, options.output.task)
+        workers = workers_for(ray.cluster_resources(), options.device, options.workers)
         job = Job(
-            weights=wish.weights.absolute(),
-            device=crew.device,
-            threads=crew.threads,
-            budget=wish.budget,
-            seed=wish.seed,
-            output=wish.output,
+            weights=options.weights.absolute(),
+            device=workers.device,
+            threads=workers.threads,
+            budget=options.budget,
+            seed=options.seed,
+            output=options.output,
         )
         runs = [tuple(frames) for _, frames in groupby(waiting, lambda case: case.study.image)]
         before, start = cases - len(waiting), time.monotonic()
         progress(f"{before} of {cases} studies", before / cases)
-        for number, (case, ended) in enumerate(shared_out(Worker, job, crew, runs, cancelled), 1):
+        for number, (case, ended) in enumerate(shared_out(Worker, job, workers, runs, cancelled), 1):
             if not ended:
-                write_row(wish.output, Row(case.name, case.mark, failure=_DIED))
+                write_row(options.output, Row(case.name, case.mark, failure=_DIED))
             left = (time.monotonic() - start) / number * (len(waiting) - number)
             words = f"{before + number} of {cases} studies" + (f", about {_duration(left)} left" if left else "")
             progress(words, (before + number) / cases)

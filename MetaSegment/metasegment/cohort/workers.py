@@ -22,15 +22,15 @@ _PATIENCE = 0.2
 
 
 @dataclass(frozen=True)
-class Crew:
+class Workers:
     """So many workers on a device, each with so many threads; on "cuda" with a GPU of its own."""
 
-    workers: int
+    count: int
     device: str
     threads: int
 
 
-def crew_for(resources: Mapping[str, float], device: str, workers: int | None) -> Crew:
+def workers_for(resources: Mapping[str, float], device: str, workers: int | None) -> Workers:
     """One worker for each GPU, else as many as the cores can feed; `resources` are Ray's, by name.
 
     Raises InputError for a device that is not there, and for more workers than GPUs or cores.
@@ -47,11 +47,11 @@ def crew_for(resources: Mapping[str, float], device: str, workers: int | None) -
     wanted = usual if workers is None else workers
     if not 0 < wanted <= most:
         raise InputError(f"--workers {wanted}: there are {most} {kind}; give 1 to {most}")
-    return Crew(wanted, "cuda" if on_gpu else "cpu", max(1, cores // wanted))
+    return Workers(wanted, "cuda" if on_gpu else "cpu", max(1, cores // wanted))
 
 
 def shared_out(
-    worker: type, job: Any, crew: Crew, work: Iterable[Sequence[_T]], cancelled: Callable[[], bool]
+    worker: type, job: Any, workers: Workers, work: Iterable[Sequence[_T]], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[_T, bool]]:
     """Has `worker(job).apply(item)` done for each item, and yields it, once done, with whether it ended well.
 
@@ -62,12 +62,12 @@ def shared_out(
 
     kind = ray.remote(worker).options(
         num_cpus=1,
-        num_gpus=1 if crew.device == "cuda" else 0,
+        num_gpus=1 if workers.device == "cuda" else 0,
         max_restarts=-1,
         max_task_retries=RETRIES,
         scheduling_strategy="SPREAD",
     )
-    idle = [kind.remote(job) for _ in range(crew.workers)]
+    idle = [kind.remote(job) for _ in range(workers.count)]
     busy: dict[Any, tuple[Any, Sequence[_T]]] = {}
     ready = deque(work)
     while ready or busy:

@@ -22,7 +22,7 @@ MOST_FOLDS, FOLD_CELLS = 4, 48**3
 class Fold:
     """One hidden slice: the training slice it makes, and the query that the other slices make.
 
-    `between` says that it lies between others, as most of what is asked does; a hidden end is a harder question.
+    `between` says that it lies between others, as most of what is asked does; a hidden end is a harder request.
     """
 
     training_slice: TrainingSlice

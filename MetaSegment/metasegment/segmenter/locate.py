@@ -65,7 +65,7 @@ class Found:
 
 
 def locate(
-    question: SegmentRequest,
+    request: SegmentRequest,
     structure: int,
     prior: Answer | None,
     strategy: Strategy,
@@ -75,7 +75,7 @@ def locate(
     """Finds the box of an annotated structure, and of what was thought of it before, growing it where the first answer
     touches its faces.
     """
-    annotation, spacing = question.annotation, question.volume.geometry.spacing_kji
+    annotation, spacing = request.annotation, request.volume.geometry.spacing_kji
     shape = annotation.labels.shape
     extent = extent_on_slices(annotation, structure)
     limits = box_limits(extent, shape)
@@ -84,7 +84,7 @@ def locate(
         box = united(box, prior.grid.box.clipped(limits))
     for _ in range(GROWTH_ROUNDS + 1):
         progress.check()
-        found = _answer_in(question, structure, box, prior, strategy, engine)
+        found = _answer_in(request, structure, box, prior, strategy, engine)
         larger = grown(box, _touching(found.case.first), GROWTH, limits)
         if larger == box:
             break
@@ -93,10 +93,10 @@ def locate(
 
 
 def _answer_in(
-    question: SegmentRequest, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
+    request: SegmentRequest, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
 ) -> Found:
-    region = region_of(box, question.annotation.labels.shape)
-    support = cut_out(question.volume, question.annotation, structure, region)
+    region = region_of(box, request.annotation.labels.shape)
+    support = cut_out(request.volume, request.annotation, structure, region)
     prompt = prompt_for(support.scene, structure, shifted(box, region))
     if prior:
         prior = seen_from(region, prior)

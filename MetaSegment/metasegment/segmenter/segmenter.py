@@ -119,22 +119,22 @@ class Segmenter:
         subjects = subjects_of(task, self.engine.checksum)
         progress.enter("looking for the structures", 0.0)
         priors = recall(task, subjects, volume, what_shows(annotation, earlier), self.engine, progress)
-        question = SegmentRequest(volume, annotation, priors, task.names)
-        result = self._answered(question, budget, AUTO, seed, progress, preview)
+        request = SegmentRequest(volume, annotation, priors, task.names)
+        result = self._answered(request, budget, AUTO, seed, progress, preview)
         return with_confidence(result, task, priors)
 
     def _answered(
         self,
-        question: SegmentRequest,
+        request: SegmentRequest,
         budget: Budget,
         strategy: str,
         seed: int,
         progress: Progress,
         preview: Callable[[np.ndarray], None] | None,
     ) -> Segmentation:
-        annotation = question.annotation
-        undrawn = [_recalled(question, structure, prior) for structure, prior in question.undrawn.items()]
-        found = self._first_answers(question, progress)
+        annotation = request.annotation
+        undrawn = [_recalled(request, structure, prior) for structure, prior in request.undrawn.items()]
+        found = self._first_answers(request, progress)
         if preview:
             first = [u.placed for u in undrawn] + [f.placed(f.case.preview) for f in found]
             preview(compose(annotation, first).labels)
@@ -144,31 +144,31 @@ class Segmenter:
             progress.enter("adapting", 0.3 + 0.6 * number / len(found))
             progress.allot(1 / (len(found) - number))
             decided = gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case)
-            prior = question.priors.get(item.case.support.structure)
+            prior = request.priors.get(item.case.support.structure)
             answer = fuse_prior(decided.answer, item.case, prior.fit) if prior else decided.answer
             findings.append(Finding(item.placed(answer), decided.strategy, decided.estimated_dice))
         progress.enter("composing", 0.9)
-        result = self._result(question, findings, progress)
+        result = self._result(request, findings, progress)
         progress.report("done", 1.0)
         return result
 
-    def _first_answers(self, question: SegmentRequest, progress: Progress) -> list[Found]:
-        structures, found = question.annotation.structures, []
+    def _first_answers(self, request: SegmentRequest, progress: Progress) -> list[Found]:
+        structures, found = request.annotation.structures, []
         for number, structure in enumerate(structures):
             progress.enter("first answer", 0.3 * number / len(structures))
-            prior = question.priors.get(structure)
+            prior = request.priors.get(structure)
             thought = prior.answer if prior else None
-            found.append(locate(question, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
+            found.append(locate(request, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
         return found
 
-    def _result(self, question: SegmentRequest, findings: Sequence[Finding], progress: Progress) -> Segmentation:
-        map_ = compose(question.annotation, [f.placed for f in findings])
-        millilitres = float(np.prod(question.volume.geometry.spacing)) / 1000
+    def _result(self, request: SegmentRequest, findings: Sequence[Finding], progress: Progress) -> Segmentation:
+        map_ = compose(request.annotation, [f.placed for f in findings])
+        millilitres = float(np.prod(request.volume.geometry.spacing)) / 1000
         counts = label_counts(map_.labels[map_.region])
         structures = tuple(
             StructureResult(
                 label=label,
-                name=question.names.get(label, default_name(label)),
+                name=request.names.get(label, default_name(label)),
                 voxels=int(counts[label]),
                 volume_ml=float(counts[label]) * millilitres,
                 estimated_dice=f.estimated_dice,
@@ -176,7 +176,7 @@ class Segmenter:
             )
             for label, f in sorted((f.placed.structure, f) for f in findings)
         )
-        suggestion = suggest_next_slice(map_, question.annotation)
+        suggestion = suggest_next_slice(map_, request.annotation)
         progress.leave()
         return Segmentation(
             map_,
@@ -189,7 +189,7 @@ class Segmenter:
         )
 
 
-def _recalled(question: SegmentRequest, structure: int, prior: Prior) -> Finding:
+def _recalled(request: SegmentRequest, structure: int, prior: Prior) -> Finding:
     """A structure as the task finds it, without slices."""
-    shape = question.annotation.labels.shape
+    shape = request.annotation.labels.shape
     return Finding(placed(prior.answer, structure, shape), RECALLED, prior.expected_dice)

@@ -34,11 +34,11 @@ _LEVEL = 1
 _log = logging.getLogger("metasegment.service")
 
 
-async def binary(body: Body, request: Request, hands: Executor) -> Response:
+async def binary(body: Body, request: Request, threads: Executor) -> Response:
     """A body in pieces, as octets; compressed for a client that accepts it, which those on loopback do not."""
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        body = await asyncio.get_running_loop().run_in_executor(hands, _compressed, body)
+        body = await asyncio.get_running_loop().run_in_executor(threads, _compressed, body)
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(sum(len(part) for part in body))
     return StreamingResponse(_portions(body), headers=headers, media_type=OCTETS)

@@ -166,7 +166,7 @@ async def send_chunk(
     size = held.chunk_bytes(number)
     if number in held.missing:
         with service.store.pinned(volume), service.store.holding(size):
-            await held.receive(number, pieces(request, size), service.trays, service.hands)
+            await held.receive(number, pieces(request, size), service.buffers, service.threads)
         service.keep(volume, held)
     return Response(status_code=204)
 
@@ -180,7 +180,7 @@ async def send_chunk(
 async def send_task(request: Request, service: _Service, task: _TaskId, client: _Client) -> Response:
     """Sends a task: what was taught on other volumes, for jobs that apply it or teach it more."""
     file = bytes(await whole(request, service.limits.task_bytes))
-    await asyncio.get_running_loop().run_in_executor(service.hands, service.keep_task, task, file)
+    await asyncio.get_running_loop().run_in_executor(service.threads, service.keep_task, task, file)
     return Response(status_code=204)
 
 
@@ -191,7 +191,7 @@ async def send_task(request: Request, service: _Service, task: _TaskId, client: 
 )
 async def task_file(request: Request, service: _Service, task: _TaskId, client: _Client) -> Response:
     """A task that was sent."""
-    return await binary([service.task_file(task)], request, service.hands)
+    return await binary([service.task_file(task)], request, service.threads)
 
 
 @_routes.post(
@@ -207,7 +207,7 @@ async def submit_job(request: Request, service: _Service, client: _Client) -> Jo
     host, most = request.client.host if request.client else "", service.limits.job_bytes
     with service.store.holding(min(most, length(request, most))):
         body = await whole(request, most)
-        job = await asyncio.get_running_loop().run_in_executor(service.hands, service.job, body, client, host)
+        job = await asyncio.get_running_loop().run_in_executor(service.threads, service.job, body, client, host)
     return service.jobs.submit(job)
 
 
@@ -258,4 +258,4 @@ async def _stored(service: Service, request: Request, key: str) -> Response:
     body = service.store.get(key)
     if body is None:
         raise Refusal(messages.UNKNOWN_JOB, "the service no longer has this; ask for the job again")
-    return await binary(body, request, service.hands)
+    return await binary(body, request, service.threads)

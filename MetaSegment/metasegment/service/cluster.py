@@ -53,8 +53,8 @@ def serve_cluster(
             app = _deployment(settings, replicas or gpus or 1, gpus > 0)
             serve.run(app, name=_NAME, route_prefix="/", logging_config=quiet)
             told = threading.Event()
-            for wish in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(wish, lambda number, frame: told.set())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda _, frame: told.set())
             started()
             told.wait()
         finally:

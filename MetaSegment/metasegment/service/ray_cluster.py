@@ -32,7 +32,7 @@ def ray_cluster(purpose: str, show_output: bool) -> Iterator[None]:
     own = {} if address else {"_system_config": {"automatic_object_spilling_enabled": False}}
     level = "WARNING" if show_output else "ERROR"
     logging.getLogger("ray").setLevel(level)  # Ray itself obeys `logging_level` only once it is up
-    answers = {wish: signal.getsignal(wish) for wish in (signal.SIGINT, signal.SIGTERM)}
+    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(address or "local", include_dashboard=False, logging_level=level, log_to_driver=show_output, **own)
     except ConnectionError:
@@ -40,8 +40,8 @@ def ray_cluster(purpose: str, show_output: bool) -> Iterator[None]:
     except (RuntimeError, TimeoutError):
         raise InputError("Ray could not be started: try again when this computer is less busy") from None
     try:
-        for wish, answer in answers.items():  # Ray's own answer to these is to abort
-            signal.signal(wish, answer)
+        for number, answer in answers.items():  # Ray's own answer to these is to abort
+            signal.signal(number, answer)
         yield
     finally:
         ray.shutdown()

@@ -22,11 +22,11 @@ from .limits import Limits
 from .refusal import Refusal, too_large
 from .security import Clients, Guesses
 from .store import Store
-from .uploads import HeldVolume, Trays
+from .uploads import Buffers, HeldVolume
 from .worker import Factory, Worker
 
 #: Threads that hash chunks and unpack requests: SHA-256 runs at about 1 GB/s each.
-_HANDS = 4
+_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Service:
         self.store = Store(self.limits.memory_bytes)
         self.clients, self.guesses = Clients(self.limits), Guesses()
         self.jobs = Jobs(self.limits, self.store, len(settings.factories), audit.record)
-        self.hands = ThreadPoolExecutor(_HANDS, "hand")
-        self.trays = Trays()
+        self.threads = ThreadPoolExecutor(_THREADS, "service")
+        self.buffers = Buffers()
         self._workers = [Worker(self.jobs, factory, name) for name, factory in settings.factories.items()]
 
     def start(self) -> None:
@@ -63,7 +63,7 @@ class Service:
     def stop(self, seconds: float) -> None:
         """Lets workers finish the step they are in, for so long at most."""
         self.jobs.close()
-        self.hands.shutdown(wait=False, cancel_futures=True)
+        self.threads.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + seconds
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))

@@ -17,11 +17,11 @@ from ..wire.volumes import CHUNK_BYTES, chunk_span, volume_from
 from .refusal import Refusal
 
 #: As many as a client sends at a time.
-_TRAYS = 4
+_BUFFERS = 4
 
 
-class Trays:
-    """Memory in which chunks are gathered, a few trays used over and over: fresh memory is slow, most so in virtual
+class Buffers:
+    """Memory in which chunks are gathered, a few buffers used over and over: fresh memory is slow, most so in virtual
     machines. For one thread.
     """
 
@@ -30,14 +30,14 @@ class Trays:
 
     @contextmanager
     def one_of(self, size: int) -> Iterator[np.ndarray]:
-        """A tray of at least `size` bytes, for a while."""
+        """A buffer of at least `size` bytes, for a while."""
         fits = self._free and size <= CHUNK_BYTES
-        tray = self._free.pop() if fits else np.empty(max(size, CHUNK_BYTES), np.uint8)
+        buffer = self._free.pop() if fits else np.empty(max(size, CHUNK_BYTES), np.uint8)
         try:
-            yield tray
+            yield buffer
         finally:
-            if tray.size == CHUNK_BYTES and len(self._free) < _TRAYS:
-                self._free.append(tray)
+            if buffer.size == CHUNK_BYTES and len(self._free) < _BUFFERS:
+                self._free.append(buffer)
 
 
 class HeldVolume:
@@ -60,17 +60,17 @@ class HeldVolume:
         span = chunk_span(self.manifest, number)
         return span.stop - span.start
 
-    async def receive(self, number: int, body: AsyncIterator[bytes], trays: Trays, hands: Executor) -> None:
+    async def receive(self, number: int, body: AsyncIterator[bytes], buffers: Buffers, threads: Executor) -> None:
         """Takes in a chunk; refuses one that is not what the manifest says, of which nothing is kept.
 
         Two senders of the same chunk do no harm: both bring the same bytes.
         """
-        with trays.one_of(self.manifest.chunk_bytes) as tray:
+        with buffers.one_of(self.manifest.chunk_bytes) as buffer:
             size = 0
             async for piece in body:
-                tray[size : size + len(piece)] = np.frombuffer(piece, np.uint8)
+                buffer[size : size + len(piece)] = np.frombuffer(piece, np.uint8)
                 size += len(piece)
-            await asyncio.get_running_loop().run_in_executor(hands, self._place, number, tray[:size])
+            await asyncio.get_running_loop().run_in_executor(threads, self._place, number, buffer[:size])
         self.missing.discard(number)
 
     def _place(self, number: int, chunk: np.ndarray) -> None:

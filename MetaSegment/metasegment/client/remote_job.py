@@ -1,4 +1,4 @@
-"""One job from the question to the bytes of its answer, on a service that can be reached; repeats no job."""
+"""One job from the request to the bytes of its answer, on a service that can be reached; repeats no job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..volume import Volume
 from ..wire import to_json
 from ..wire.messages import CHUNK, JOB, JOBS, PREVIEW, RESULT, TASK, VOLUMES, JobStatus, Manifest, Upload
 from ..wire.volumes import chunks_of
-from .background import Courier
+from .background import WorkReporter
 from .connection import Channel
 from .errors import Forgotten, LearnerError, TaskForgotten, VolumeForgotten
 from .events import follow
@@ -26,48 +26,48 @@ from .explain import from_problem
 _IN_FLIGHT = 4
 #: The fastest level: it halves a CT, and packs faster than a hospital's network carries.
 _GZIP_LEVEL = 1
-#: Bytes from which a question is packed too: a few slices are not worth it, a volume annotated throughout shrinks
+#: Bytes from which a request is packed too: a few slices are not worth it, a volume annotated throughout shrinks
 #: a hundredfold.
-_LONG_QUESTION = 1 << 20
+_LONG_REQUEST = 1 << 20
 #: Seconds that somebody who cancels may have to wait for the service to hear of it.
-_FAREWELL_SECONDS = 2.0
+_CANCEL_SECONDS = 2.0
 
 Buffers = Sequence[bytes | memoryview]
 
 
 @dataclass(frozen=True, eq=False)
-class Errand:
-    """A question about a volume, ready to be sent.
+class RemoteJob:
+    """A request about a volume, ready to be sent.
 
     `address` is the volume's; `first_answer` makes labels (k, j, i) of a preview's bytes. Who holds `sending` sends
-    volumes for the client: two errands about the same one send it once. The question is asked within `in_turn`, see
+    volumes for the client: two jobs about the same one send it once. It is asked within `in_turn`, see
     Turns. `task` is the file of the task that it names, empty where it names none.
     """
 
     volume: Volume
     manifest: Manifest
     address: str
-    question: Buffers
+    request: Buffers
     first_answer: Callable[[bytes], np.ndarray]
     sending: Lock
     in_turn: Callable[[], AbstractContextManager[None]]
     task: bytes = b""
 
 
-def carry_out(channel: Channel, errand: Errand, courier: Courier) -> bytes:
-    """The answer to an errand; sends volume and task only where the service lacks them.
+def run_job(channel: Channel, asked: RemoteJob, reporter: WorkReporter) -> bytes:
+    """The answer to a job; sends volume and task only where the service lacks them.
 
     Raises what `explain.from_problem` makes of the job's end, NotReached and Forgotten where asking again may help.
     """
-    channel = channel.about(errand.address)
-    job = _submit(channel, errand, courier)
-    courier.on_stop(lambda: _withdraw(channel, job.id))
-    for status in follow(channel, job.id, courier.pause):
-        courier.check()
-        _tell(status, courier)
-        if status.preview and courier.awaits_preview:
+    channel = channel.about(asked.address)
+    job = _submit(channel, asked, reporter)
+    reporter.on_stop(lambda: _withdraw(channel, job.id))
+    for status in follow(channel, job.id, reporter.pause):
+        reporter.check()
+        _tell(status, reporter)
+        if status.preview and reporter.awaits_preview:
             with suppress(Forgotten):
-                courier.show(errand.first_answer(channel.send("GET", PREVIEW.format(job=job.id))))
+                reporter.show(asked.first_answer(channel.send("GET", PREVIEW.format(job=job.id))))
         if status.state == "cancelled":  # not by us: the service heard nothing of this client for long
             raise Forgotten(address=channel.address)
         if status.error:
@@ -75,38 +75,38 @@ def carry_out(channel: Channel, errand: Errand, courier: Courier) -> bytes:
     return channel.send("GET", RESULT.format(job=job.id))
 
 
-def _submit(channel: Channel, errand: Errand, courier: Courier) -> JobStatus:
+def _submit(channel: Channel, job: RemoteJob, reporter: WorkReporter) -> JobStatus:
     def ask() -> JobStatus:
-        with errand.in_turn():
-            courier.check()
-            return channel.understood(JobStatus, channel.send("POST", JOBS, question, headers))
+        with job.in_turn():
+            reporter.check()
+            return channel.understood(JobStatus, channel.send("POST", JOBS, request, headers))
 
-    long = sum(map(len, errand.question)) > _LONG_QUESTION
-    question, headers = _packed(channel, errand.question) if long else (errand.question, {})
+    long = sum(map(len, job.request)) > _LONG_REQUEST
+    request, headers = _packed(channel, job.request) if long else (job.request, {})
     for _ in range(2):  # it may lack both
         try:
             return ask()
         except VolumeForgotten:
-            with errand.sending:
-                send_volume(channel, errand.volume, errand.manifest, courier)
+            with job.sending:
+                send_volume(channel, job.volume, job.manifest, reporter)
         except TaskForgotten:
-            channel.send("PUT", TASK.format(task=address_of(errand.task)), [errand.task])
+            channel.send("PUT", TASK.format(task=address_of(job.task)), [job.task])
     return ask()
 
 
-def send_volume(channel: Channel, volume: Volume, manifest: Manifest, courier: Courier) -> None:
+def send_volume(channel: Channel, volume: Volume, manifest: Manifest, reporter: WorkReporter) -> None:
     """Sends the chunks that the service lacks, several at a time."""
     upload = channel.understood(Upload, _announced(channel, manifest))
     chunks = chunks_of(volume, manifest)
 
     def send(number: int) -> None:
-        courier.check()
+        reporter.check()
         channel.send("PUT", CHUNK.format(volume=upload.id, number=number), *_packed(channel, [chunks[number]]))
 
     with ThreadPoolExecutor(_IN_FLIGHT, "metasegment upload") as pool:
         try:
             for count, _ in enumerate(pool.map(send, upload.missing)):
-                courier.tell("sending the volume", (count + 1) / len(upload.missing))
+                reporter.tell("sending the volume", (count + 1) / len(upload.missing))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -124,14 +124,14 @@ def _announced(channel: Channel, manifest: Manifest) -> bytes:
     return channel.send("POST", VOLUMES, [octets], {"Content-Type": "application/json"}, repeat=True)
 
 
-def _tell(status: JobStatus, courier: Courier) -> None:
+def _tell(status: JobStatus, reporter: WorkReporter) -> None:
     if status.state == "queued":
-        courier.tell(f"waiting, {status.position} before this one" if status.position else "waiting", 0.0)
+        reporter.tell(f"waiting, {status.position} before this one" if status.position else "waiting", 0.0)
     elif status.state == "running" and status.stage and status.fraction < 1.0:  # the answer is still to be fetched
-        courier.tell(status.stage, status.fraction)
+        reporter.tell(status.stage, status.fraction)
 
 
 def _withdraw(channel: Channel, job: str) -> None:
     """Cancels a job; a service that cannot be told drops it by itself, as nobody asks about it."""
     with suppress(LearnerError):
-        channel.send_quickly("DELETE", JOB.format(job=job), _FAREWELL_SECONDS)
+        channel.send_quickly("DELETE", JOB.format(job=job), _CANCEL_SECONDS)

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from metasegment.cohort.workers import Crew, crew_for, shared_out
+from metasegment.cohort.workers import Workers, shared_out, workers_for
 from metasegment.errors import InputError
 from metasegment.service.ray_cluster import ray_cluster
 
-TWO = Crew(2, "cpu", 1)
+TWO = Workers(2, "cpu", 1)
 
 
 @pytest.mark.parametrize(
-    ("cores", "gpus", "device", "wanted", "crew"),
+    ("cores", "gpus", "device", "wanted", "workers"),
     [
-        (2, 0, "auto", None, Crew(1, "cpu", 2)),
-        (2, 0, "auto", 2, Crew(2, "cpu", 1)),
-        (16, 0, "cpu", None, Crew(4, "cpu", 4)),
-        (16, 2, "auto", None, Crew(2, "cuda", 8)),
-        (16, 2, "cuda", 1, Crew(1, "cuda", 16)),
-        (16, 2, "cpu", 3, Crew(3, "cpu", 5)),
+        (2, 0, "auto", None, Workers(1, "cpu", 2)),
+        (2, 0, "auto", 2, Workers(2, "cpu", 1)),
+        (16, 0, "cpu", None, Workers(4, "cpu", 4)),
+        (16, 2, "auto", None, Workers(2, "cuda", 8)),
+        (16, 2, "cuda", 1, Workers(1, "cuda", 16)),
+        (16, 2, "cpu", 3, Workers(3, "cpu", 5)),
     ],
 )
 def test_each_gpu_has_a_worker_else_the_cores_are_shared(
-    cores: int, gpus: int, device: str, wanted: int | None, crew: Crew
+    cores: int, gpus: int, device: str, wanted: int | None, workers: Workers
 ) -> None:
-    assert crew_for({"CPU": float(cores), "GPU": float(gpus)}, device, wanted) == crew
+    assert workers_for({"CPU": float(cores), "GPU": float(gpus)}, device, wanted) == workers
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_each_gpu_has_a_worker_else_the_cores_are_shared(
 )
 def test_what_the_machine_has_not_is_refused(device: str, wanted: int | None, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        crew_for({"CPU": 2.0}, device, wanted)
+        workers_for({"CPU": 2.0}, device, wanted)
 
 
 @dataclass(frozen=True)
