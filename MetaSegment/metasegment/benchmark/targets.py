@@ -98,7 +98,7 @@ def _others(ours: MethodSummary, peer: MethodSummary | None, grow: MethodSummary
         ),
         Target(
             "first answer sooner than Slicer's Grow from seeds" + (f": {theirs.median:.2f} s" if theirs else ""),
-            f"{first.median:.2f} s (medians of these small volumes; a full-size CT is timed by Testing/speed.py)"
+            f"{first.median:.2f} s (medians of small volumes; a full-size CT:  Testing/measure/speed.py)"
             if first
             else "–",
             first.median < theirs.median if first and theirs else None,

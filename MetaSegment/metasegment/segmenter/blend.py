@@ -34,7 +34,7 @@ class Blend:
         return self.experience[0 if shown < 2 else 1 if shown < 4 else 2]
 
 
-#: Measured by Testing/accuracy/blends.py with the released weights. More blends, the learned answer alone among them,
+#: Measured by Testing/measure/blends.py with the released weights. More blends, the learned answer alone among them,
 #: did no better; the classical answers alone are for images unlike any the network saw.
 BLENDS = (
     Blend({LEARNED: 0.5, "geodesic": 0.25, "random_walker": 0.25}, (0.680, 0.853, 0.874)),

@@ -11,7 +11,7 @@ WITH_FOLDS = (-0.040, 0.969, 0.042, -0.011)
 WITHOUT_FOLDS = (-0.548, 1.407, 0.157, 0.0)
 
 #: Weights of 1, agreement and growth either way, which counts no further than so much, for what a task recalls. Fitted
-#: to 220 structures in training data, 88 in volumes of another kind than the task's, by Testing/accuracy/recall.py.
+#: to 220 structures in training data, 88 in volumes of another kind than the task's, by Testing/measure/recall.py.
 RECALLED, MOST_GROWTH = (0.216, 0.818, -0.273), 1.0
 
 

@@ -1,5 +1,5 @@
-"""What a job takes in memory, before it is admitted: on the CPU, by Testing/service_memory.py; what a GPU has of its
-own is the engine's business.
+"""What a job takes in memory, before it is admitted: on the CPU, by Testing/measure/service_memory.py; what a GPU has
+of its own is the engine's business.
 """
 
 from __future__ import annotations

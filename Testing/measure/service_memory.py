@@ -1,4 +1,4 @@
-"""What a job takes in memory, beside what the service expects it to: `python Testing/service_memory.py [KIND]`.
+"""What a job takes in memory, beside what the service expects it to: `python Testing/measure/service_memory.py [KIND]`.
 
 Ellipsoids in noise, one inside the other, of several sizes, each case in a process of its own. A segmentation is by
 the first strategy alone, or with --auto what the gate makes of a second; a task is taught on the whole of a volume,

@@ -1,4 +1,4 @@
-"""Many clients at one service for minutes: `OMP_NUM_THREADS=1 python Testing/service_soak.py [--minutes 3]`.
+"""Many clients at one service for minutes: `OMP_NUM_THREADS=1 python Testing/measure/service_soak.py [--minutes 3]`.
 
 Each client draws on small volumes of its own: it segments, asks for the next slice, cancels, and asks anew before the
 answer is there. Answers to equal questions must be equal. Reports errors (there must be none), how long each client

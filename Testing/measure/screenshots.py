@@ -1,6 +1,6 @@
 """Renders README's screenshots by running the panel's workflow in the test host; writes Resources/Screenshots.
 
-    python Testing/screenshots.py [--output FOLDER] [--data FOLDER]
+    python Testing/measure/screenshots.py [--output FOLDER] [--data FOLDER]
 
 On a CT whose licence allows a picture where the data are there, else on the package's phantom. Needs what Testing/host
 needs; draws nothing into the pictures that the panel and Slicer's views do not show.
@@ -9,7 +9,6 @@ needs; draws nothing into the pictures that the panel and Slicer's views do not 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-_REPOSITORY = Path(__file__).resolve().parents[1]
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _SCREENS = {"small": (1366, 768, 470), "large": (1920, 1200, 560)}  # width, height and the panel's width, pixels
 _WAIT = 300.0  # seconds for the learner
 
@@ -37,8 +36,7 @@ class Case:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=_REPOSITORY / "Resources" / "Screenshots")
-    default = os.environ.get("METASEGMENT_DATA") or _REPOSITORY.parent / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of real volumes")
+    parser.add_argument("--data", type=Path, help="folder of real volumes; without, the package's phantom is shown")
     options = parser.parse_args()
     for folder in (_REPOSITORY / "Testing", _REPOSITORY / "MetaSegment"):
         sys.path.insert(0, str(folder))
@@ -50,7 +48,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     host = start_host()
     try:
-        take_pictures(host, case_in(options.data) or phantom_case(), options.output)
+        take_pictures(host, (options.data and case_in(options.data)) or phantom_case(), options.output)
     finally:
         host.close()
 

@@ -1,4 +1,4 @@
-"""What the gate knows from experience: `python Testing/accuracy/blends.py --data ../shared/data`.
+"""What the gate knows from experience: `python Testing/measure/blends.py --data DATA`.
 
 Prints, for the released weights, the Dice of each blend by number of annotated slices (segmenter/blend.py) and the
 weights of the quality estimate (segmenter/quality.py). To be run again, and both files edited, when weights change.
@@ -39,7 +39,7 @@ HARM = 0.005
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=RELEASED)
     parser.add_argument("--output", type=Path, help="also write the rows as JSON")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """What a task recalls in other volumes, without slices: Dice, and the fit of its estimate (`segmenter/quality.py`).
 
-    python Testing/accuracy/recall.py [DATA [CASES]]
+    python Testing/measure/recall.py DATA [CASES]
 
 Teaches true labels of two cases of each data set of `DATA/train`, looks for them in CASES (4) others and in volumes of
 another kind, where nothing is to be found. About ten minutes on one core. Run it again when `transfer/` changes.
@@ -95,7 +95,7 @@ def on_voxels(detection: Detection, case: Case) -> Tensor:
     return mask
 
 
-def main(data: str = "../shared/data", cases: str = "4") -> None:
+def main(data: str, cases: str = "4") -> None:
     found = list(findings(Path(data) / "train", int(cases)))
     dice = np.array([f.dice for f in found])
     rows = np.array([(1.0, f.agreement, min(MOST_GROWTH, abs(f.growth))) for f in found])

@@ -1,4 +1,4 @@
-"""What the service costs over the same call in this process: `OMP_NUM_THREADS=1 python Testing/service_speed.py`.
+"""What the service costs over a call in this process: `OMP_NUM_THREADS=1 python Testing/measure/service_speed.py`.
 
 A CT-like volume of 512 x 512 x 300 voxels (157 MB) with three annotated slices is segmented by the first strategy
 alone, in this process and through a LocalLearner that already runs: a volume that the service has never seen (first),

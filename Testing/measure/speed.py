@@ -1,4 +1,4 @@
-"""Seconds and memory of a segmentation in a warm process: `python Testing/speed.py [--threads 2]`.
+"""Seconds and memory of a segmentation in a warm process: `python Testing/measure/speed.py [--threads 2]`.
 
 A CT-like volume of 512 x 512 x 300 voxels is made in memory and a few axial slices of an organ are annotated. It is
 segmented, then 256 x 256 x 150 voxels around the same organ, then all of it again, as the first of equal boxes also
