@@ -358,10 +358,13 @@ def _slicer_types(folder: Path, file: str) -> Iterator[tuple[str, str, tuple[str
 def _mapped(file: Path) -> Iterator[tuple[str, str, tuple[str, str], list[int] | None]]:
     with file.open(newline="", encoding="utf-8") as text:
         for row in csv.DictReader(text):
-            if row["Type_CodingScheme"] == "SCT" and not row["Region_CodeValue"]:
-                code = row["Type_CodeValue"], row["Type_CodeMeaning"].strip()
-                color = [int(row[f"Color_{part}"]) for part in "RGB"] if row["Color_R"] else None
-                yield "mapping", row["Name"], code, color
+            if row["Type_CodingScheme"] != "SCT":
+                continue
+            code = row["Type_CodeValue"], row["Type_CodeMeaning"].strip()
+            color = [int(row[f"Color_{part}"]) for part in "RGB"] if row["Color_R"] else None
+            yield "mapping", row["Name"], code, color
+            if row["Region_CodeValue"]:  # a finding with its place: the code is that of the finding
+                yield "mapping", code[1], code, color
 
 
 def _regions(folder: Path) -> Iterator[tuple[str, str, tuple[str, str], None]]:
