@@ -33,6 +33,9 @@ from .targets import shortened
 BORDER_WEIGHT = 2.0
 #: Cells along an edge of a tile of a finer grid.
 TILE_EDGE = 48
+#: Chance that the box is grown along an axis, and by how much at most: in a box that a structure fills to its faces
+#: nothing teaches where it ends, and the product's boxes grow by up to 1.5 three times over.
+GROWN, MOST_GROWN = 0.5, 2.5
 #: Share of targets, from every source, that end where the image shows nothing.
 SHORTENED = 0.12
 #: Share of tasks with a recalled structure in which it has the shape that another volume's has, where there is one.
@@ -169,11 +172,12 @@ def _sample(bank: Bank, source: str, cells: int, generator: Generator) -> source
 
 
 def _jittered(box: Box, limits: Box, generator: Generator) -> Box:
-    """The box, sometimes grown along an axis as the product does when a mask touches its faces."""
+    """The box, often grown along an axis, at one end or both, as the product does when a mask touches its faces."""
     for axis in range(3):
-        if happens(generator, 0.25):
-            faces = [(a == axis, a == axis) for a in range(3)]
-            box = grown(box, faces, uniform(generator, 1.0, 1.8), limits)
+        if happens(generator, GROWN):
+            ends = choose(generator, ((True, True), (True, False), (False, True)))
+            faces = [ends if a == axis else (False, False) for a in range(3)]
+            box = grown(box, faces, uniform(generator, 1.0, MOST_GROWN), limits)
     return box
 
 
