@@ -11,14 +11,16 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
+from propagation import structures
 
 from metasegment.annotation import Annotation, annotation_from_labels
-from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
+from metasegment.episodes.held_out import HeldOutTask, held_out_tasks, tasks_of
+from metasegment.episodes.labelled import LabelledVolume
 from metasegment.network.engine import Engine
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget
@@ -32,12 +34,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=RELEASED)
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 3, 5])
     parser.add_argument("--every", type=int, default=1, help="take every n-th structure")
+    parser.add_argument("--training", action="store_true", help="on structures of the training data, to choose by")
     parser.add_argument("--ends", action="store_true", help="also mark an empty slice beyond each end")
     options = parser.parse_args()
     segmenter = Segmenter(Engine(load_network(options.weights), "cpu"))
     rows: dict[tuple[int, str], list[tuple[str, float]]] = defaultdict(list)
     start = time.monotonic()
-    tasks = held_out_tasks(options.data, tuple(options.counts))
+    tasks = (training_tasks if options.training else held_out_tasks)(options.data, tuple(options.counts))
     for number, task in enumerate(tasks):
         if number // len(options.counts) % options.every:
             continue
@@ -49,6 +52,13 @@ def main() -> None:
         each = by_dataset(values)
         whole = mean(each.values()) if "length" not in name else median(v for _, v in values)
         print(f"{count} slices {name:12s} {whole:.3f}  " + " ".join(f"{d} {v:.3f}" for d, v in each.items()))
+
+
+def training_tasks(data: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
+    """Two structures of two cases of every training data set, annotated as held-out ones are."""
+    for name, image, mask, spacing in structures(data, most=2):
+        dataset, case, _ = name.split("/")
+        yield from tasks_of(LabelledVolume(dataset, case, image, mask.short(), spacing, (1,)), 1, counts)
 
 
 def measured(segmenter: Segmenter, task: HeldOutTask, ends: bool) -> dict[str, float]:

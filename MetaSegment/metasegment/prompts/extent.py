@@ -70,6 +70,17 @@ def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]
     return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
 
+def holding(box: Box, extent: Extent, limits: Box) -> Box:
+    """The box, grown with a margin on the sides where it does not hold an extent; as it is where it does."""
+    start, stop = list(box.start), list(box.stop)
+    for axis in range(3):
+        if extent.low[axis] < start[axis]:
+            start[axis] = max(extent.low[axis] - LEAST_MARGIN, limits.start[axis])
+        if extent.high[axis] > stop[axis]:
+            stop[axis] = min(extent.high[axis] + LEAST_MARGIN, limits.stop[axis])
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
 def box_limits(extent: Extent, shape: Sequence[int]) -> Box:
     """The box that no growth may leave: the volume, cut where an annotated slice says that the structure is absent."""
     start = [max((p for p in extent.empty[a] if p < extent.low[a]), default=0) for a in range(3)]

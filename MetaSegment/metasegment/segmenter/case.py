@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,10 +22,8 @@ def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
     shape = annotation.labels.shape
     finished = finished_slices(annotation, structure)
     found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in finished]
-    stroked = np.unravel_index(stroke_of(annotation, structure).inside, shape)
     positions = [np.concatenate([f[axis] for f in found]) for axis in range(3)]
     present = [set(np.unique(p).tolist()) for p in positions]
-    positions = [np.concatenate([p, s]) for p, s in zip(positions, stroked, strict=True)]
     low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
     planes = [[s.index for s in finished if isinstance(s, AnnotatedSlice) and s.axis == axis] for axis in range(3)]
     return Extent(
@@ -33,6 +32,17 @@ def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
         tuple(tuple(p for p in planes[a] if p in present[a]) for a in range(3)),
         tuple(tuple(p for p in planes[a] if p not in present[a]) for a in range(3)),
     )
+
+
+def with_stroked(extent: Extent, annotation: Annotation, structure: int) -> Extent:
+    """The extent of a structure with the voxels stroked as in."""
+    inside = stroke_of(annotation, structure).inside
+    if not len(inside):
+        return extent
+    positions = np.unravel_index(inside, annotation.labels.shape)
+    low = [min(a, int(p.min())) for a, p in zip(extent.low, positions, strict=True)]
+    high = [max(a, int(p.max()) + 1) for a, p in zip(extent.high, positions, strict=True)]
+    return replace(extent, low=(low[0], low[1], low[2]), high=(high[0], high[1], high[2]))
 
 
 def region_of(box: Box, shape: tuple[int, ...]) -> Region:

@@ -9,12 +9,12 @@ from ..annotation import Annotation
 from ..grid import Box, grown, united
 from ..network.engine import Engine
 from ..progress import Progress
-from ..prompts import box_limits, structure_box
+from ..prompts import box_limits, holding, structure_box
 from ..segmentation import Region
 from ..strategies import Query, Strategy
 from ..volume import Volume
 from .answer import Answer, coarse_answer, informed, prompt_for, seen_from
-from .case import cut_out, extent_on_slices, region_of, shifted
+from .case import cut_out, extent_on_slices, region_of, shifted, with_stroked
 from .compose import Placed
 from .gate import Case
 
@@ -73,23 +73,31 @@ def locate(
     progress: Progress,
 ) -> Found:
     """Finds the box of an annotated structure, and of what was thought of it before, growing it where the first answer
-    touches its faces.
+    touches its faces, then to hold what was stroked.
+
+    A stroke within the box leaves it as it is: on another grid the answer changes far from the stroke.
     """
     annotation, spacing = request.annotation, request.volume.geometry.spacing_kji
     shape = annotation.labels.shape
     extent = extent_on_slices(annotation, structure)
-    limits = box_limits(extent, shape)
+    stroked = with_stroked(extent, annotation, structure)
+    limits = box_limits(stroked, shape)
     box = structure_box(extent, spacing, shape)
     if prior:
         box = united(box, prior.grid.box.clipped(limits))
-    for _ in range(GROWTH_ROUNDS + 1):
+
+    def answered(box: Box) -> Found:
         progress.check()
-        found = _answer_in(request, structure, box, prior, strategy, engine)
+        return _answer_in(request, structure, box, prior, strategy, engine)
+
+    found = answered(box)
+    for _ in range(GROWTH_ROUNDS):
         larger = grown(box, _touching(found.case.first), GROWTH, limits)
         if larger == box:
             break
-        box = larger
-    return found
+        box, found = larger, answered(larger)
+    held = holding(box, stroked, limits)
+    return found if held == box else answered(held)
 
 
 def _answer_in(

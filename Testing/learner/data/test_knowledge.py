@@ -9,9 +9,12 @@ import pytest
 
 from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, Stroke, annotation_from_labels, complete
 from metasegment.errors import InputError
+from metasegment.grid import Box
 from metasegment.knowledge import finished_slices, stroke_of, with_finished, with_strokes
+from metasegment.progress import Progress
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
+from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.volume import Geometry, Volume
 from metasegment.wire import FormatError
 from metasegment.wire.annotations import pack, unpack
@@ -91,6 +94,23 @@ def test_every_stroked_voxel_is_respected_and_the_answer_changes_around_it(
     assert after[near].sum() < before[near].sum()
     far = FIRST & (np.indices(SHAPE)[1] > 18)
     assert dice(after & far, before & far) > 0.95
+
+
+def test_a_stroke_moves_the_box_only_where_it_lies_outside_of_it(segmenter: Segmenter, volume: Volume) -> None:
+    annotation = drawn({1: FIRST}, PLANE)
+
+    def box(*voxel: int) -> Box:
+        stroke = Stroke(np.array([np.ravel_multi_index(voxel, SHAPE)])) if voxel else Stroke()
+        request = SegmentRequest(volume, with_strokes(annotation, {1: stroke}))
+        located = locate(request, 1, None, segmenter.strategies["in_context"], segmenter.engine, Progress())
+        parts = zip(located.case.query.grid.box.start, located.case.query.grid.box.stop, located.region, strict=True)
+        start, stop = zip(*((low + part.start, high + part.start) for low, high, part in parts), strict=True)
+        return Box(start, stop)
+
+    alone, inside, outside = box(), box(20, 16, 10), box(16, 16, 44)
+    assert inside == alone
+    assert outside.stop[2] >= 45 > alone.stop[2]
+    assert (outside.start, outside.stop[:2]) == (alone.start, alone.stop[:2])
 
 
 def test_an_empty_plane_finished_for_one_structure_ends_that_one_alone(segmenter: Segmenter, volume: Volume) -> None:
