@@ -103,7 +103,7 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
             (surface / (0.25 * scale)).clamp(-1, 1),
             distance_to_known(known, spacing) / scale,
             _competition(standardised, fg, bg, spacing),
-            (carried / (0.25 * scale)).clamp(-1, 1),
+            (carried / min(spacing)).clamp(-1, 1),
             torch.ones_like(surface) if propagation is None else propagation.change,
         ]
     )

@@ -15,9 +15,9 @@ from ..prompts import annotated_planes, known_fractions
 from ..strategies import Query
 from .answer import Answer
 
-#: Share of slice propagation in the mean where the image did not change: a mean of both was best on data sets beyond
-#: training and validation.
-SHARE = 0.5
+#: Share of slice propagation in the mean where the image did not change: the best of 0, 0.5 and 0.7 on 31 structures of
+#: the training data, with 1, 2, 3 and 5 slices (+0.4, +0.5, +0.9, +0.7 points over 0).
+SHARE = 0.7
 
 
 def with_carried(answer: Answer, query: Query) -> Answer:
