@@ -1,14 +1,11 @@
-"""How large a structure usually is, by its name. Bands are wide: outside of one is unusual, never wrong.
-
-An institution's own values (`local_values`) go before the packaged ones where there are enough cases.
-"""
+"""How large a structure usually is, by its name. Bands are wide: outside of one is unusual, never wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .atlas import Size, Structure, atlas
+from .atlas import Size, atlas
 from .lookup import Match, recognise
 
 #: Extents along the body's axes: from head to foot, left to right, front to back.
@@ -19,7 +16,7 @@ _ADULTS = ("adult", "woman", "man")
 @dataclass(frozen=True)
 class Band:
     """What is usual, in ml or mm; `certainty` 0…1 is how surely the name was recognised, `weight` 0…1 what a prior from
-    it is worth: that certainty, less for a wide band. `sources` are keys of `atlas().sources`, or "local".
+    it is worth: that certainty, less for a wide band. `sources` are keys of `atlas().sources`.
     """
 
     mean: float
@@ -37,33 +34,24 @@ class Band:
         return self.low <= value <= self.high
 
 
-def expected_volume(name: str, whom: str | None = None, local: Mapping[str, Size] | None = None) -> Band | None:
+def expected_volume(name: str, whom: str | None = None) -> Band | None:
     """The usual volume in ml of what a name means; None for unknown names and where no source says.
 
-    `whom` is woman, man or an age of `Size`; all adults where it is not given. `local` are an institution's own values,
-    by structure.
+    `whom` is woman, man or an age of `Size`; all adults where it is not given.
     """
-    return _expected(recognise(name), "volume", whom, local)
+    return _expected(recognise(name), "volume", whom)
 
 
 def expected_length(name: str, axis: str, whom: str | None = None) -> Band | None:
     """The usual extent in mm along an axis of the body: si, lr or ap."""
     if axis not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, not {axis}")
-    return _expected(recognise(name), axis, whom, None)
+    return _expected(recognise(name), axis, whom)
 
 
-def sizes_of(structure: Structure) -> tuple[Size, ...]:
-    """Everything known of a structure's size."""
-    return structure.sizes
-
-
-def _expected(match: Match | None, measure: str, whom: str | None, local: Mapping[str, Size] | None) -> Band | None:
+def _expected(match: Match | None, measure: str, whom: str | None) -> Band | None:
     if match is None or match.place:
         return None
-    own = (local or {}).get(match.structure.name)
-    if own and own.measure == measure:
-        return Band(own.mean, own.low, own.high, match.score, (own.source,))
     one = _united([size for size in match.structure.sizes if size.measure == measure], whom)
     if one is None:
         return None

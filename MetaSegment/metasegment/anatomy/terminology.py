@@ -6,7 +6,6 @@ Does not guess: a name that is not recognised, or has no SNOMED CT code in the s
 from __future__ import annotations
 
 from ..structure import TISSUE, Code, Color, Terminology
-from .atlas import Structure, atlas
 from .lookup import recognise
 from .names import LEFT, RIGHT
 
@@ -42,13 +41,3 @@ def system_of(name: str) -> str | None:
     if match is None:
         return None
     return (match.place or match.structure).system or None
-
-
-def structure_with(code: Code, side: str = "") -> Structure | None:
-    """The structure of a code; None where no or several structures have it."""
-    found = [
-        structure
-        for structure in atlas().structures.values()
-        if structure.side == side and structure.codes.get(code.scheme, Code()).value == code.value
-    ]
-    return found[0] if len(found) == 1 else None

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 #: Of MetaSegment's strategies these run unless others are named; what takes a minute a task runs only when named.
 STRATEGIES = ("in_context", "fine_tune")
 SLOW = ("scratch_unet_60s",)
-DATA = Path("..") / "shared" / "data"
 
 
 def add_to(commands: common.Commands) -> None:
     parser = commands.add_parser("benchmark", help="measure MetaSegment and its peers, on a protocol or your own cases")
     parser.add_argument("protocol", metavar="PROTOCOL", nargs="?", help="a file, or the name of one that comes along")
     parser.add_argument("--cases", type=Path, help="instead: a folder of your own labelled cases")
-    parser.add_argument("--data", type=Path, help="the protocol's data (default $METASEGMENT_DATA or ../shared/data)")
+    parser.add_argument("--data", type=Path, help="the protocol's data (default $METASEGMENT_DATA)")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="methods (default: all that can run here)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="parts of the protocol (default: all)")
     parser.add_argument("--output", required=True, type=Path, help="folder; what is done in it is not done again")
@@ -66,7 +65,7 @@ def _tasks(options: argparse.Namespace) -> tuple[Protocol, Path]:
     if options.cases:
         return own_protocol(options.cases)
     protocol = read_protocol(named_protocol(options.protocol))
-    data = options.data or Path(os.environ.get("METASEGMENT_DATA") or DATA)
+    data = options.data or Path(os.environ.get("METASEGMENT_DATA", "."))
     if not (data / protocol.split).is_dir():
         raise InputError(f"no folder {data / protocol.split}: give the protocol's data with --data")
     return protocol, data / protocol.split
