@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
-from propagation import structures
+from tasks import structures
 
 from metasegment.annotation import Annotation, annotation_from_labels
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks, tasks_of

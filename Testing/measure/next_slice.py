@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from propagation import structures
+from tasks import structures
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
 from metasegment.network.engine import Engine
