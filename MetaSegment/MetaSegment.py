@@ -86,9 +86,9 @@ class MetaSegmentTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         slicer.mrmlScene.Clear(0)
-        self.test_drawn_slices_become_a_question()
+        self.test_drawn_slices_become_a_request()
 
-    def test_drawn_slices_become_a_question(self):
+    def test_drawn_slices_become_a_request(self):
         """A structure drawn on two slices reaches the learner's annotation on the volume's grid."""
         import numpy as np
 
@@ -107,7 +107,7 @@ class MetaSegmentTest(ScriptedLoadableModuleTest):
         session = Session(volume, segmentation)
         for k in (2, 5):
             session.slices.mark((0, k), SliceState.DONE)
-        annotation = session.question(Budget()).annotation
+        annotation = session.segmentRequest(Budget()).annotation
         session.release()
         self.assertEqual(int((annotation.labels == 1).sum()), int(mask.sum()))
         self.assertEqual([plane.index for plane in annotation.slices], [2, 5])
