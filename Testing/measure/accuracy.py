@@ -12,20 +12,21 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
-from tasks import structures
+from tasks import as_study, structures
 
-from metasegment.annotation import Annotation, annotation_from_labels
+from metasegment.annotation import BACKGROUND, Annotation
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks, tasks_of
 from metasegment.episodes.labelled import LabelledVolume
 from metasegment.network.engine import Engine
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
-from metasegment.volume import Geometry, Volume
+from metasegment.volume import Volume
 
 
 def main() -> None:
@@ -63,7 +64,7 @@ def training_tasks(data: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]
 
 def measured(segmenter: Segmenter, task: HeldOutTask, ends: bool) -> dict[str, float]:
     """Dice by answer, and how long the refined one is for the truth."""
-    volume, annotation = as_study(task, ends)
+    volume, annotation = as_asked(task, ends)
     first: list[np.ndarray] = []
     result = segmenter.segment(volume, annotation, Budget(), preview=first.append)
     carried = segmenter.segment(volume, annotation, Budget(), "propagation")
@@ -86,18 +87,16 @@ def dice(found: np.ndarray, truth: np.ndarray) -> float:
     return 2 * int((found & truth).sum()) / both if both else 1.0
 
 
-def as_study(task: HeldOutTask, ends: bool) -> tuple[Volume, Annotation]:
-    """The task's volume and annotation; world coordinates do not matter to the learner."""
-    k, j, i = task.scene.spacing
-    shape = task.mask.shape
-    geometry = Geometry((shape[2], shape[1], shape[0]), (i, j, k), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist()))
-    labels = task.scene.labels.numpy().copy()
-    if ends:
-        filled = np.flatnonzero(task.mask.numpy().any((1, 2)))
-        for index in (filled[0] - 1, filled[-1] + 1):
-            if 0 <= index < shape[0]:
-                labels[index] = 255
-    return Volume(task.scene.image.numpy(), geometry), annotation_from_labels(labels, geometry)
+def as_asked(task: HeldOutTask, ends: bool) -> tuple[Volume, Annotation]:
+    """The task as the product sees it, with an empty slice beyond each end where `ends` are given."""
+    if not ends:
+        return as_study(task)
+    labels = task.scene.labels.clone()
+    filled = np.flatnonzero(task.mask.numpy().any((1, 2)))
+    for index in (filled[0] - 1, filled[-1] + 1):
+        if 0 <= index < len(labels):
+            labels[index] = BACKGROUND
+    return as_study(replace(task, scene=replace(task.scene, labels=labels)))
 
 
 def by_dataset(values: Iterable[tuple[str, float]]) -> dict[str, float]:

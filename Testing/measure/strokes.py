@@ -17,8 +17,9 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
-from accuracy import as_study, by_dataset, dice, training_tasks
+from accuracy import by_dataset, dice, training_tasks
 from scipy import ndimage
+from tasks import as_study
 
 from metasegment.annotation import Annotation, Stroke
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks

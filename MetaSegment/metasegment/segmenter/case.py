@@ -63,9 +63,9 @@ def shifted(box: Box, region: Region) -> Box:
 
 def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Region) -> Support:
     """The part of volume and annotation in a region, with the annotated slices that cross it."""
-    labels = torch.from_numpy(np.ascontiguousarray(annotation.labels[region]))
-    if annotation.finished:
-        labels = torch.zeros_like(labels)  # and below what is known of this structure
+    drawn = torch.from_numpy(np.ascontiguousarray(annotation.labels[region]))
+    # Slices that are finished for others only say nothing: below, what is known of this structure is filled in.
+    labels = torch.zeros_like(drawn) if annotation.finished else drawn
     image = torch.from_numpy(np.ascontiguousarray(volume.array[region]))
     k, j, i = labels.shape
     crossing = []
@@ -79,9 +79,8 @@ def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Regi
             if len(inside):
                 crossing.append(torch.from_numpy(inside))
     if annotation.finished:
-        drawn = torch.from_numpy(np.ascontiguousarray(annotation.labels[region])).view(-1)
         for voxels in crossing:
-            labels.view(-1)[voxels] = drawn[voxels]
+            labels.view(-1)[voxels] = drawn.view(-1)[voxels]
     scene = Scene(image, labels, volume.geometry.spacing_kji, _strokes_in(annotation, structure, region))
     return Support(scene, structure, tuple(crossing))
 
@@ -89,6 +88,8 @@ def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Regi
 def _strokes_in(annotation: Annotation, structure: int, region: Region) -> torch.Tensor | None:
     """Strokes as a scene has them, int8 on the region; None where there are none."""
     stroke = stroke_of(annotation, structure)
+    if not len(stroke.inside) and not len(stroke.outside):
+        return None
     marked = np.zeros([part.stop - part.start for part in region], np.int8)
     for flat, sign in ((stroke.outside, -1), (stroke.inside, 1)):
         marked.reshape(-1)[_within(flat, annotation.labels.shape, region)] = sign
