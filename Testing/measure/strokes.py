@@ -71,7 +71,7 @@ def main() -> None:
 
 def corrected(segmenter: Segmenter, task: HeldOutTask, strokes: int) -> dict[tuple[str, int], float]:
     """Dice by way and number of strokes; each stroke is drawn where the answer before it was wrong."""
-    volume, annotation = as_study(task, ends=False)
+    volume, annotation = as_study(task)
     truth = task.mask.numpy()
     answers = [answered(segmenter, volume, annotation)]
     for _ in range(strokes):
