@@ -50,8 +50,8 @@ class Engine:
         """The meta-parameters of a strategy, on the device; InputError where these weights come without."""
         if strategy not in self._learnt:
             raise InputError(
-                f"strategy {strategy} was not meta-trained with these weights: choose another, or run "
-                "`metasegment train strategies`"
+                f"strategy {strategy} was not meta-trained with these weights: choose another, put its file from "
+                "Resources/weights of MetaSegment's repository beside them, or run `metasegment train strategies`"
             )
         return {name: p.to(self.device) for name, p in self._learnt[strategy].items()}
 

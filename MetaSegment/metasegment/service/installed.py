@@ -71,12 +71,12 @@ class Installation:
     @cached_property
     def _facts(self) -> tuple[Weights, tuple[str, ...]]:
         """The weights, and the strategies that work with them."""
-        from ..network.meta_parameters import load_learnt
+        from ..network.meta_parameters import learnt_files
         from ..network.unet import RELEASED
         from ..network.weights_file import read_facts
         from ..strategies import MetaStrategy, all_strategies
 
-        learnt, path = load_learnt(self._path), self._path
+        learnt, path = learnt_files(self._path), self._path
         usable = (n for n, s in all_strategies().items() if not isinstance(s, MetaStrategy) or n in learnt)
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         licence = read_facts(path).get("licence", _LICENCE if path == RELEASED else "unknown")

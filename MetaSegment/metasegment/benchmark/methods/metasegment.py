@@ -13,11 +13,10 @@ import numpy as np
 from ... import __version__
 from ...annotation import complete
 from ...network.engine import Engine, choose_device
-from ...network.meta_parameters import learnt_path, load_learnt
+from ...network.meta_parameters import learnt_files, load_learnt
 from ...network.unet import load_network
 from ...segmentation import AUTO, Budget, Map
 from ...segmenter import Segmenter
-from ...segmenter.gate import ADAPTING
 from ...strategies import all_meta_strategies, all_strategies
 from ...task import Task
 from ..method import STRUCTURE, WELCOME, Prediction, Source, Study, fingerprint
@@ -58,16 +57,17 @@ class Learner:
     @cached_property
     def checksum(self) -> str:
         """Of the weights and the meta-parameters it uses: answers of other ones are not this method's."""
-        strategies = ADAPTING if self.strategy == AUTO else (self.strategy,)
         digest = hashlib.sha256()
-        for path in (self.weights, *(learnt_path(self.weights, name) for name in strategies)):
-            digest.update(path.read_bytes() if path.is_file() else b"")
+        if self.weights.is_file():
+            digest.update(self.weights.read_bytes())
+            if self.strategy in all_meta_strategies() and self.strategy in (learnt := learnt_files(self.weights)):
+                digest.update(learnt[self.strategy].read_bytes())
         return digest.hexdigest()
 
     def missing(self) -> str | None:
         if not self.weights.is_file():
             return f"no weights at {self.weights}"
-        if self.strategy in all_meta_strategies() and self.strategy not in load_learnt(self.weights):
+        if self.strategy in all_meta_strategies() and self.strategy not in learnt_files(self.weights):
             return "it was not meta-trained with these weights"
         return None
 
