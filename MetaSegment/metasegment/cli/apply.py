@@ -20,7 +20,7 @@ from ..segmentation import Budget, Segmentation
 from ..task import Task
 from ..task_labels import to_task_labels
 from ..volume import Volume
-from . import common, files, report
+from . import common, files, printed
 from .cohort import apply_to_cohort
 from .progress import ProgressBar
 
@@ -66,7 +66,7 @@ def apply_to_image(task: Task, options: argparse.Namespace) -> None:
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
     write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
-    print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
+    print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)
         write_task(segmenter.teach(volume, case, task, progress, options.seed), options.save_task)

@@ -20,7 +20,7 @@ from ..pictures.overlay import save_overlay
 from ..progress import Progress
 from ..segmentation import Budget, Segmentation
 from ..volume import Volume
-from . import common, report
+from . import common, printed
 from .progress import ProgressBar
 from .segment import write_result
 
@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> None:
     annotation = study.annotation
     write_segmentation(annotation.labels, annotation.geometry, folder / "annotation.nrrd")
     with written_beside(folder / "result.json") as draft:
-        draft.write_text(json.dumps(report.as_json(result, str(folder)), indent=1))
-    print(report.as_text(result))
+        draft.write_text(json.dumps(printed.as_json(result, str(folder)), indent=1))
+    print(printed.as_text(result))
     if study.truth is not None:
         print(_dice_table(result, annotation, study.truth))
     names = {s.label: s.name for s in result.structures}

@@ -15,7 +15,7 @@ from ..io.volume_file import write_volume
 from ..progress import Progress
 from ..segmentation import AUTO, Budget, Segmentation
 from ..volume import Volume
-from . import common, report
+from . import common, printed
 from .progress import ProgressBar
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, progress)
     write_result(result, volume, annotation, options.output, options.uncertainty, options.image)
-    print(json.dumps(report.as_json(result, str(options.output))) if options.json else report.as_text(result))
+    print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
     if options.save_task:
         taught = complete(annotation, result.labels)
         write_task(segmenter.teach(volume, taught, None, progress, options.seed), options.save_task)

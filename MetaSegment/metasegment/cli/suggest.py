@@ -6,7 +6,7 @@ import argparse
 import json
 
 from ..progress import Progress
-from . import common, report
+from . import common, printed
 from .progress import ProgressBar
 
 
@@ -22,6 +22,6 @@ def run(options: argparse.Namespace) -> None:
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     suggestion = segmenter.suggest(volume, annotation, progress)
     if options.json:
-        print(json.dumps({"next_slice": report.next_slice_as_json(suggestion)}))
+        print(json.dumps({"next_slice": printed.next_slice_as_json(suggestion)}))
     else:
-        print(report.next_slice_as_text(suggestion))
+        print(printed.next_slice_as_text(suggestion))
