@@ -19,6 +19,7 @@ from metasegment.volume import Geometry, Volume
 sys.path.insert(0, str(Path(__file__).parent))  # where fixtures are that several folders share
 
 from dicom_files import write_frames, write_series  # noqa: F401
+from small_wheels import a_bundle, a_machine  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)

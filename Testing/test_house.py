@@ -24,7 +24,7 @@ FLOORS = """
     anatomy
     io
     measures task_labels
-    learner knowledge
+    learner knowledge installation
     annotation regrid task memory
     oblique progress structure grid
     volume segmentation rotation
@@ -43,6 +43,7 @@ PLAIN = (
     "progress",
     "errors",
     "regrid",
+    "installation",
 )
 #: The rooms of the Slicer side, top to bottom.
 SLICER_FLOORS = ("panel", "work", "learner", "scene")

@@ -96,6 +96,13 @@ class Panel:
         with self.session.slices.paused():
             slicer.util.updateSegmentBinaryLabelmapFromArray(truth.astype(np.uint8), node, segment, volume)
 
+    def choose_python(self, way: str) -> None:
+        """Where the learner's packages are: "own", "slicer" (the Python of the tests, which has them) or "other"."""
+        from MetaSegmentLib.learner.LearnerChoice import WAYS
+
+        self.ui.wayBox.currentIndex = WAYS.index(way)
+        self.ui.wayBox.activated.emit(WAYS.index(way))
+
     def wait(self, seconds: float = _WAIT) -> None:
         """Until the learner has answered or failed."""
         self.host.wait_until(lambda: not self.workflow.isBusy, seconds)

@@ -46,12 +46,8 @@ def test_every_listed_file_is_there(packaged: set[Path]) -> None:
 
 def test_all_python_files_weights_and_resources_are_packaged(packaged: set[Path]) -> None:
     kinds = ("MetaSegment.py", "MetaSegmentLib/**/*.py", "metasegment/**/*.py", "metasegment/weights/*")
-    kinds += (
-        "Resources/**/*.*",
-        "metasegment/training/configs/*",
-        "metasegment/benchmark/protocols/*",
-        "metasegment/anatomy/*.json",
-    )
+    kinds += ("Resources/**/*.*", "metasegment/training/configs/*", "metasegment/benchmark/protocols/*")
+    kinds += ("metasegment/anatomy/*.json", "metasegment/installation/*.txt")
     needed = {path.relative_to(_MODULE) for kind in kinds for path in _MODULE.glob(kind)}
     assert len(needed) > 100
     assert sorted(map(str, needed - packaged)) == []

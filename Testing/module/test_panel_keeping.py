@@ -80,6 +80,7 @@ def a_panel_with_a_series(a_panel, geometry_with, write_series, tmp_path, monkey
     import slicer
     from pydicom import dcmread
 
+    a_panel.choose_python("slicer")
     geometry = geometry_with((24, 20, 12), (0.8, 0.9, 2.5), (10.0, -20.0, 30.0), angles=(10, 0, 20))
     voxels = np.random.default_rng(3).integers(-1000, 1000, geometry.shape).astype(np.int16)
     folder = write_series(tmp_path / "series", Volume(voxels, geometry))

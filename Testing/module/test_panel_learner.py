@@ -1,12 +1,9 @@
-"""Where the learner runs: nothing leaves the computer and nothing is installed without the user's consent."""
+"""Where the learner runs: nothing leaves the computer without the user's consent."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from types import ModuleType
 
 import pytest
 
@@ -123,111 +120,10 @@ def test_a_learner_that_is_killed_in_the_middle_costs_no_more_than_a_pause(
 
 def test_closing_slicer_while_the_learner_starts_leaves_no_process(a_panel_with_strokes):
     panel = a_panel_with_strokes
+    panel.choose_python("slicer")
     panel.ui.segmentButton.click()
     learner = panel.widget.connection._learner
     panel.host.wait_until(lambda: learner._child, 60)
     child = learner._child
     panel.host.close()
     assert not child.runs
-
-
-def _lacking(monkeypatch, *names: str) -> None:
-    """Makes packages look as if they were not installed."""
-    import importlib.metadata as metadata
-
-    def version(name: str, known=metadata.version) -> str:
-        if name in names:
-            raise metadata.PackageNotFoundError(name)
-        return known(name)
-
-    monkeypatch.setattr(metadata, "version", version)
-
-
-def test_what_is_installed_is_told_and_checked_in_another_process(a_panel):
-    assert "torch" in a_panel.ui.installedLabel.text
-    a_panel.ui.installButton.click()
-    a_panel.host.wait_until(lambda: "all load" in a_panel.ui.installedLabel.text, 180)
-    assert a_panel.host.pip.requests == []
-
-
-def test_nothing_is_installed_without_consent(a_panel, monkeypatch):
-    import qt
-
-    _lacking(monkeypatch, "httptools")
-    a_panel.widget.learner.update()
-    assert "missing: httptools" in a_panel.ui.installedLabel.text
-    a_panel.host.dialogs.answer(qt.QMessageBox.Cancel)
-    a_panel.ui.installButton.click()
-    assert a_panel.ui.installedLabel.text == "Nothing was installed."
-    assert a_panel.host.pip.requests == []
-
-
-@pytest.mark.parametrize("slicer_version", ["5.12", "5.10"])
-def test_packages_are_installed_with_consent_but_torch_only_by_its_extension(a_panel, monkeypatch, slicer_version):
-    import qt
-    import slicer
-
-    by_pip, torch = [], ModuleType("PyTorchUtils")
-    torch.PyTorchUtilsLogic = lambda: torch
-    torch.installTorch = lambda **wanted: by_pip.append("torch by its extension") or torch
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", torch)
-    _lacking(monkeypatch, "torch", "monai", "httptools")
-    if slicer_version == "5.10":
-        monkeypatch.setitem(sys.modules, "slicer.packaging", None)
-        monkeypatch.setattr(slicer.util, "pip_install", by_pip.extend)
-    monkeypatch.setattr("MetaSegmentLib.learner.Installer.slicerPython", lambda: "true")
-    a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
-    a_panel.ui.installButton.click()
-    wanted = [each for request in a_panel.host.pip.requests for each in request.requirements]
-    assert by_pip + wanted == ["torch by its extension", "monai>=1.4", "httptools>=0.6"]
-    a_panel.host.wait_until(lambda: "missing" in a_panel.ui.installedLabel.text)  # they still seem to be
-
-
-def _failing(*_: object, **__: object) -> None:
-    """What Slicer's own functions do where pip fails (slicer.util.logProcessOutput)."""
-    raise subprocess.CalledProcessError(1, "pip")
-
-
-@pytest.mark.parametrize("slicer_version", ["5.12", "5.10"])
-def test_an_installation_that_fails_is_told(a_panel, monkeypatch, slicer_version):
-    import qt
-    import slicer
-
-    _lacking(monkeypatch, "httptools")
-    a_panel.host.pip.code = 1
-    if slicer_version == "5.10":
-        monkeypatch.setitem(sys.modules, "slicer.packaging", None)
-        monkeypatch.setattr(slicer.util, "pip_install", _failing)
-    a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
-    a_panel.ui.installButton.click()
-    a_panel.host.wait_until(lambda: "pip failed" in a_panel.ui.installedLabel.text)
-    assert a_panel.ui.installButton.enabled
-
-
-def test_torch_that_cannot_be_downloaded_is_told_and_asked_for_once_at_a_time(a_panel, monkeypatch):
-    import qt
-
-    torch = ModuleType("PyTorchUtils")
-    torch.PyTorchUtilsLogic = lambda: torch
-
-    def install(**wanted: object) -> None:
-        a_panel.ui.installButton.click()  # Slicer handles events while it waits
-        _failing()
-
-    torch.installTorch = install
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", torch)
-    _lacking(monkeypatch, "torch")
-    a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
-    a_panel.ui.installButton.click()
-    assert a_panel.ui.installedLabel.text == "Torch could not be installed: Slicer's error log says why."
-    assert a_panel.ui.installButton.enabled
-
-
-def test_without_the_pytorch_extension_the_user_is_told_where_to_get_it(a_panel, monkeypatch):
-    import qt
-
-    _lacking(monkeypatch, "torch", "monai")
-    a_panel.host.dialogs.answer(qt.QMessageBox.Ok)
-    a_panel.ui.installButton.click()
-    assert "Extensions Manager" in a_panel.ui.installedLabel.text
-    assert a_panel.host.pip.requests == []

@@ -7,7 +7,7 @@ import json
 import slicer
 from slicer.util import settingsValue, toBool
 
-from .LearnerChoice import DEVICES, LearnerChoice
+from .LearnerChoice import DEVICES, WAYS, LearnerChoice
 
 _GROUP = "MetaSegment"
 
@@ -26,12 +26,14 @@ class UserSettings:
 
     def choice(self) -> LearnerChoice:
         """The learner that was chosen, by default that of this computer."""
-        device = _text("Device")
+        device, way = _text("Device"), _text("Way")
         return LearnerChoice(
             isRemote=settingsValue(f"{_GROUP}/IsRemote", False, converter=toBool),
             address=_text("Address"),
             token=self._token,
             device=device if device in DEVICES else DEVICES[0],
+            way=way if way in WAYS else WAYS[0],
+            program=_text("Python"),
         )
 
     @property
@@ -45,6 +47,8 @@ class UserSettings:
         _store("IsRemote", choice.isRemote)
         _store("Address", choice.address)
         _store("Device", choice.device)
+        _store("Way", choice.way)
+        _store("Python", choice.program)
         _store("Token", choice.token if keepToken else "")
 
     def isAllowed(self, address: str) -> bool:

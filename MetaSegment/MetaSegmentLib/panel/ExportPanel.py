@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from metasegment.errors import InputError
 
 from ..learner.Background import Background
+from ..learner.LearnerChoice import LearnerChoice
 from ..scene.SegmentExport import SegmentExport
 from ..work.DicomExport import SEGMENTATION, STRUCTURE_SET, DicomExport
 from ..work.Workflow import Workflow
@@ -21,12 +22,15 @@ from .ChosenFile import fileToWrite
 class ExportPanel:
     """Save and export. Example::
 
-    panel = ExportPanel(ui, workflow, background)
+    panel = ExportPanel(ui, workflow, background, settings.choice)
     panel.update()                       # whenever the workflow changed
     """
 
-    def __init__(self, ui: SimpleNamespace, workflow: Workflow, background: Background) -> None:
+    def __init__(
+        self, ui: SimpleNamespace, workflow: Workflow, background: Background, choose: Callable[[], LearnerChoice]
+    ) -> None:
         self._ui = ui
+        self._choose = choose
         self._workflow = workflow
         self._background = background
         self._menu = qt.QMenu(ui.exportButton)
@@ -74,7 +78,7 @@ class ExportPanel:
         if not (path and session):
             return
         try:
-            export = DicomExport(session.volumeNode, session.segmentationNode)
+            export = DicomExport(session.volumeNode, session.segmentationNode, self._choose().python())
         except (InputError, RuntimeError) as error:
             self._workflow.refuse(error)
             return

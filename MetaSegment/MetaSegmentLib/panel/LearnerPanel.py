@@ -1,4 +1,4 @@
-"""Last section of the panel: where the learner runs, whether it can, and what it is. Stores what the user chooses."""
+"""Last section of the panel: where the learner runs, and what it is. Stores what the user chooses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..learner.Installer import Installer
 from ..learner.LearnerChoice import DEVICES, LearnerChoice
 from ..learner.LearnerConnection import LearnerConnection
 from ..learner.UserSettings import UserSettings
+from .InstallationPanel import InstallationPanel
 
 
 class LearnerPanel:
@@ -28,7 +29,7 @@ class LearnerPanel:
         self._ui = ui
         self._settings = settings
         self._connection = connection
-        self._installer = installer
+        self._installation = InstallationPanel(ui, installer, self._store, connection.close)
         ui.deviceBox.addItems([_("best available"), _("graphics card (CUDA)"), _("processor")])
         self._showChoice(settings.choice())
         ui.deviceBox.connect("activated(int)", self._store)
@@ -37,17 +38,11 @@ class LearnerPanel:
         for edit in (ui.addressEdit, ui.tokenEdit):
             edit.connect("editingFinished()", self._store)
         ui.testButton.connect("clicked()", self._onTest)
-        ui.installButton.connect("clicked()", self._onInstall)
         ui.forgetButton.connect("clicked()", self._onForget)
 
     def update(self) -> None:
-        """Show what is installed; imports nothing and starts nothing."""
-        missing, found = self._installer.missing(), self._installer.installed()
-        names = ", ".join(missing)
-        text = _("missing: {names}").format(names=names) if missing else _("installed, torch {version}")
-        self._ui.installedLabel.text = text.format(version=found.get("torch"))
-        self._ui.installedLabel.toolTip = "\n".join(f"{name} {version}" for name, version in found.items())
-        self._ui.installButton.text = _("Install…") if missing else _("Check")
+        """Show whether there is something to run; imports nothing and starts nothing."""
+        self._installation.update()
 
     def _showChoice(self, choice: LearnerChoice) -> None:
         ui = self._ui
@@ -55,6 +50,7 @@ class LearnerPanel:
         ui.addressEdit.text, ui.tokenEdit.text = choice.address, choice.token
         ui.keepTokenBox.checked = self._settings.keepsToken
         ui.deviceBox.currentIndex = DEVICES.index(choice.device)
+        self._installation.show(choice)
         self._showPlace()
 
     def _showPlace(self) -> None:
@@ -68,6 +64,8 @@ class LearnerPanel:
             address=ui.addressEdit.text.strip(),
             token=ui.tokenEdit.text.strip(),
             device=DEVICES[ui.deviceBox.currentIndex],
+            way=self._installation.way,
+            program=self._installation.program,
         )
         self._settings.setChoice(choice, keepToken=ui.keepTokenBox.checked)
         ui.testLabel.text = ""
@@ -90,22 +88,6 @@ class LearnerPanel:
 
     def _onFailed(self, error: Exception) -> None:
         self._ui.testLabel.text = str(error)
-
-    def _onInstall(self) -> None:
-        self._ui.installedLabel.text = _("Installing…")
-        self._ui.installButton.enabled = False  # Slicer handles clicks while it waits for pip (logProcessOutput)
-        try:
-            self._installer.install(self._onInstalled)
-        except (InputError, OSError, RuntimeError) as error:
-            self._onInstalled(str(error))
-
-    def _onInstalled(self, problem: str | None) -> None:
-        self._ui.installButton.enabled = True
-        self.update()
-        if problem:
-            self._ui.installedLabel.text = problem
-        else:
-            self._ui.installedLabel.text += " " + _("(all load)")
 
     def _onForget(self) -> None:
         self._settings.forgetConsents()

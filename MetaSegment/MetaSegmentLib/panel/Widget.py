@@ -77,14 +77,16 @@ class Widget(VTKObservationMixin):
         self._watch = SliceViewObserver(slicer.mrmlScene, self._onViewsChanged)
         self.slices = SlicesPanel(ui, self.workflow, self._watch)
         self.look = ReviewPanel(ui, self.workflow)
-        self.learner = LearnerPanel(ui, self.settings, self.connection, Installer(self._background))
+        self.learner = LearnerPanel(
+            ui, self.settings, self.connection, Installer(self.settings.choice, self._background)
+        )
         self._parts: list[Part] = [
             VolumePanel(ui, self.workflow),
             self.slices,
             SegmentPanel(ui, self.workflow),
             self.look,
             TaskPanel(ui, self.workflow, self.tasks),
-            ExportPanel(ui, self.workflow, self._background),
+            ExportPanel(ui, self.workflow, self._background, self.settings.choice),
             Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))

@@ -13,10 +13,9 @@ from slicer.i18n import tr as _
 
 from metasegment.client.child import with_this_package
 from metasegment.errors import InputError
-from metasegment.io.dicom_libraries import missing_libraries
 from metasegment.io.files import written_beside
 
-from ..learner.LearnerChoice import slicerPython
+from ..learner.LearnerChoice import Python
 from ..scene.SegmentExport import SegmentExport
 
 #: What is written, by the name that tells `metasegment export`.
@@ -27,23 +26,26 @@ _SERIES, _SEGMENTS = "series", "segments.seg.nrrd"
 class DicomExport:
     """One export, by another process: contours are work for Python, with which Slicer would stand still. Example::
 
-        export = DicomExport(volumeNode, segmentationNode)       # on the main thread; raises InputError, RuntimeError
+        export = DicomExport(volumeNode, segmentationNode, python)  # main thread; raises InputError, RuntimeError
         export.write("liver.dcm", STRUCTURE_SET)                 # in a worker thread; raises InputError
 
     The files of the series lie together, linked or copied, in a temporary folder until the object is written.
     """
 
     def __init__(
-        self, volumeNode: slicer.vtkMRMLScalarVolumeNode, segmentationNode: slicer.vtkMRMLSegmentationNode
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        python: Python,
     ) -> None:
-        if missing := missing_libraries():
-            lack = _("DICOM objects need packages that are not installed ({names}): see Learner, Install.")
-            raise InputError(lack.format(names=", ".join(missing)))
         if volumeNode.GetParentTransformNode() is not segmentationNode.GetParentTransformNode():
             raise InputError(
                 _("Volume and segments are under different transforms: put them under the same one first.")
             )
+        self._python = python
         self._files = _filesOf(volumeNode)
+        if not shutil.which(python.program):
+            raise InputError(_("DICOM objects need the learner's packages: see Learner, Install."))
         self._folder = TemporaryDirectory(prefix="metasegment-")
         SegmentExport(volumeNode, segmentationNode).toSegmentation(str(Path(self._folder.name) / _SEGMENTS))
 
@@ -52,7 +54,8 @@ class DicomExport:
         with self._folder as name, written_beside(path) as draft:
             folder = Path(name)
             _gather(self._files, folder / _SERIES)
-            _run(["export", str(folder / _SEGMENTS), "--to", str(folder / kind), "--reference", str(folder / _SERIES)])
+            arguments = [str(folder / _SEGMENTS), "--to", str(folder / kind), "--reference", str(folder / _SERIES)]
+            _run(self._python, ["export", *arguments])
             shutil.copyfile(folder / kind, draft)
 
 
@@ -81,10 +84,10 @@ def _gather(files: list[str], folder: Path) -> None:
             shutil.copyfile(file, place)
 
 
-def _run(arguments: list[str]) -> None:
+def _run(python: Python, arguments: list[str]) -> None:
     done = subprocess.run(
-        [slicerPython(), "-m", "metasegment", *arguments],
-        env=with_this_package(os.environ),
+        [python.program, "-m", "metasegment", *arguments],
+        env=with_this_package(python.variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",  # whatever the locale that Slicer's process has
