@@ -58,7 +58,7 @@ def test_installed_from_a_folder_checked_broken_repaired_and_removed(rows, a_sma
     rows.ui.bundleButton.click()
     assert finished(rows).startswith("Ready")
     rows.host.dialogs.answer(qt.QMessageBox.Ok)
-    rows.ui.removeButton.click()
+    rows.ui.uninstallButton.click()
     assert finished(rows) == "Not installed"
     assert not default_environment().folder.exists()
     assert rows.ui.installButton.text == "Install…"

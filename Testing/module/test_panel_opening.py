@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ def test_opening_installs_starts_and_asks_nothing(a_host):
     assert a_host.pip.requests == []
     assert a_host.dialogs.texts() == []
     assert set(threading.enumerate()) <= before
+
+
+def test_every_widget_has_a_name_of_its_own():
+    panel = ElementTree.parse(MODULE.parent / "Resources" / "UI" / "MetaSegment.ui")
+    names = [widget.get("name") for widget in panel.iter("widget")]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_without_a_volume_the_panel_says_what_to_do(a_panel):

@@ -42,7 +42,7 @@ class InstallationPanel:
         ui.installButton.connect("clicked()", lambda: self._install(""))
         ui.bundleButton.connect("clicked()", self._onBundle)
         ui.checkButton.connect("clicked()", self._onCheck)
-        ui.removeButton.connect("clicked()", self._onRemove)
+        ui.uninstallButton.connect("clicked()", self._onRemove)
         ui.stopInstallButton.connect("clicked()", self._onStop)
         ui.learnerSection.connect("contentsCollapsed(bool)", self._onSection)
 
@@ -68,10 +68,10 @@ class InstallationPanel:
         ui.pythonEdit.visible = self.way == OTHER
         ui.installButton.text = _("Repair") if isThere else _("Install…")
         ui.installButton.visible = self.way != OTHER
-        ui.bundleButton.visible = ui.removeButton.visible = self.way == OWN
+        ui.bundleButton.visible = ui.uninstallButton.visible = self.way == OWN
         for button in (ui.installButton, ui.bundleButton, ui.wayBox):
             button.enabled = not self._isBusy
-        for button in (ui.checkButton, ui.removeButton):
+        for button in (ui.checkButton, ui.uninstallButton):
             button.enabled = isThere and not self._isBusy
         ui.installBar.visible = ui.stopInstallButton.visible = self._isBusy
         if not self._isBusy and not ui.installedLabel.text:
