@@ -72,6 +72,14 @@ def with_strokes(annotation: Annotation, strokes: Mapping[int, Stroke]) -> Annot
     return replace(annotation, strokes=joined)
 
 
+def renewed(before: Stroke, after: Stroke) -> Stroke:
+    """Both remarks about one structure; where they contradict each other, the later one holds."""
+    return Stroke(
+        np.union1d(np.setdiff1d(before.inside, after.outside), after.inside),
+        np.union1d(np.setdiff1d(before.outside, after.inside), after.outside),
+    )
+
+
 def _shown(annotation: Annotation) -> tuple[int, ...]:
     flat = annotation.labels.reshape(-1)
     found: set[int] = set()

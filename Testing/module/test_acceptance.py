@@ -43,7 +43,9 @@ class Abdomen:
     ids: Mapping[str, str]
 
     def accept(self) -> Any:
-        return Acceptance(self.hand.editor, self.hand.logic.SaveStateForUndo).accept(self.preview.node)
+        return Acceptance(self.hand.editor, self.hand.volume, self.hand.logic.SaveStateForUndo).accept(
+            self.preview.node
+        )
 
     def mask(self, name: str) -> np.ndarray:
         """Voxels (k, j, i) of a segment on the volume's grid."""
@@ -91,7 +93,7 @@ def test_structures_become_what_the_preview_shows(abdomen: Abdomen) -> None:
     before = abdomen.everything()
     accepted = abdomen.accept()
     after = abdomen.everything()
-    assert accepted.written == ("Liver", "Spleen")
+    assert list(accepted.written.values()) == ["Liver", "Spleen"]
     assert np.array_equal(after["Liver"], inside(LIVER_SHOWN))
     assert np.array_equal(after["Spleen"], inside(SPLEEN_SHOWN))
     assert np.array_equal(after["Ribs"], before["Ribs"])
@@ -183,12 +185,12 @@ def test_structures_that_share_a_layer_still_share_it(a_hand: Any) -> None:
     labels[5:12, 5:20, 5:15], labels[5:12, 5:20, 15:30] = 1, 2
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(labels, (slice(5, 12), slice(5, 20), slice(5, 30)), {1: left, 2: right})
-    Acceptance(a_hand.editor).accept(preview.node)
+    Acceptance(a_hand.editor, a_hand.volume).accept(preview.node)
     assert a_hand.segmentation.GetSegmentation().GetNumberOfLayers() == 1
 
 
 def test_only_the_structures_asked_for_are_written(abdomen: Abdomen) -> None:
-    Acceptance(abdomen.hand.editor).accept(abdomen.preview.node, only=[abdomen.ids["Spleen"]])
+    Acceptance(abdomen.hand.editor, abdomen.hand.volume).accept(abdomen.preview.node, only=[abdomen.ids["Spleen"]])
     assert np.array_equal(abdomen.mask("Liver"), inside(LIVER_BEFORE))
     assert np.array_equal(abdomen.mask("Spleen"), inside(SPLEEN_SHOWN))
 
@@ -198,7 +200,7 @@ def test_a_structure_that_the_preview_no_longer_has_is_emptied(a_hand: Any) -> N
     a_hand.paint(liver, *LIVER_BEFORE)
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(np.zeros((30, 40, 50), np.uint8), (slice(0, 2),) * 3, {1: liver})
-    Acceptance(a_hand.editor).accept(preview.node)
+    Acceptance(a_hand.editor, a_hand.volume).accept(preview.node)
     assert not Abdomen(a_hand, preview, {"Liver": liver}).mask("Liver").any()
 
 
@@ -269,7 +271,7 @@ def test_a_preview_lands_where_it_is_in_segments_on_another_grid(
     labels[5:12, 8:30, 10:35] = 1
     preview = Preview(volume, a_hand.segmentation)
     preview.show(labels, (slice(5, 12), slice(8, 30), slice(10, 35)), {1: liver})
-    Acceptance(a_hand.editor).accept(preview.node)
+    Acceptance(a_hand.editor, a_hand.volume).accept(preview.node)
     grid = VolumeGrid.of(volume)
     ras = voxels_of(a_hand.segmentation, liver)
     ijk = (np.linalg.inv(grid.ijkToWorld) @ np.column_stack([ras, np.ones(len(ras))]).T)[:3].T
@@ -306,7 +308,7 @@ def test_accepting_works_on_every_grid(
     labels[2:6, 3:9, 4:10] = 1
     preview = Preview(a_volume, hand.segmentation)
     preview.show(labels, (slice(2, 6), slice(3, 9), slice(4, 10)), {1: liver})
-    Acceptance(hand.editor).accept(preview.node)
+    Acceptance(hand.editor, hand.volume).accept(preview.node)
     expected = voxels_of(preview.node, liver)
     assert np.allclose(voxels_of(hand.segmentation, liver), expected, atol=2e-3)
 

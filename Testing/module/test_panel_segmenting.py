@@ -145,7 +145,7 @@ def test_a_correction_is_learnt_from(a_panel_that_segments, a_body):
     panel.wait()
     panel.ui.acceptButton.click()
     panel.draw(organ, a_body.truth & False, a_body.middle + 4)
-    assert panel.states()[a_body.middle + 4] == "partly"
+    assert panel.states()[a_body.middle + 4] == "corrected"
     panel.ui.segmentButton.click()
     panel.wait()
     assert not panel.voxels(organ, panel.session.preview.node)[a_body.middle + 4].any()

@@ -24,11 +24,13 @@ class ResultTable:
     """Rows of structures with volume and estimate. Example::
 
     table = ResultTable(ui.resultTable)
-    table.show(answer, request.annotation.colors, warnings)      # None: empty
+    table.show(answer, names, colors, warnings)      # None: empty
+    table.ticked()                                   # labels of the structures to accept
     """
 
     def __init__(self, table: qt.QTableWidget) -> None:
         self._table = table
+        self._labels: list[int] = []
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Structure"), _("Volume"), _("Estimated overlap (Dice)")])
         header = table.horizontalHeader()
@@ -38,14 +40,28 @@ class ResultTable:
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + _PADDING)
 
-    def show(self, answer: Segmentation | None, colors: Mapping[int, _Color], warnings: Mapping[int, str]) -> None:
-        """Show an answer; `colors` and `warnings` are by label."""
+    def ticked(self) -> list[int]:
+        """Labels of the structures that are to be accepted."""
+        items = [self._table.item(row, _STRUCTURE) for row in range(len(self._labels))]
+        return [label for label, item in zip(self._labels, items, strict=True) if item.checkState() == qt.Qt.Checked]
+
+    def show(
+        self,
+        answer: Segmentation | None,
+        names: Mapping[int, str],
+        colors: Mapping[int, _Color],
+        warnings: Mapping[int, str],
+    ) -> None:
+        """Show an answer; `names`, `colors` and `warnings` are by label. What was not ticked stays so."""
         structures = answer.structures if answer else ()
+        left = set(self._labels) - set(self.ticked())
+        self._labels = [structure.label for structure in structures]
         self._table.setRowCount(len(structures))
         for row, structure in enumerate(structures):
             volume = _("{volume} ml").format(volume=_rounded(structure.volume_ml))
-            name, warning = structure.name, warnings.get(structure.label, "")
+            name, warning = names.get(structure.label, structure.name), warnings.get(structure.label, "")
             items = [qt.QTableWidgetItem(text) for text in (name, volume, estimateInWords(structure.estimated_dice))]
+            items[_STRUCTURE].setCheckState(qt.Qt.Unchecked if structure.label in left else qt.Qt.Checked)
             if structure.label in colors:
                 items[_STRUCTURE].setIcon(_square(self._table, colors[structure.label]))
             if warning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 
 import qt
@@ -27,8 +28,8 @@ class ReviewPanel:
         self._ui = ui
         self._workflow = workflow
         self._table = ResultTable(ui.resultTable)
-        self._shown: Segmentation | None = None
-        self._show(None)
+        self._shown: tuple[Segmentation | None, Mapping[int, str]] = (None, {})
+        self._show()
         ui.nextSliceButton.connect("clicked()", workflow.nextSlice)
         ui.acceptButton.connect("clicked()", self.accept)
         ui.discardButton.connect("clicked()", workflow.discard)
@@ -41,19 +42,24 @@ class ReviewPanel:
             button.enabled = workflow.isPreviewing
         isPossible = workflow.suggestion or (workflow.session and workflow.session.slices.entries())
         ui.nextSliceButton.enabled = bool(isPossible) and workflow.activity in (Activity.IDLE, Activity.SUGGESTING)
-        if workflow.answer is not self._shown:
-            self._show(workflow.answer)
+        answer, names = self._shown
+        if workflow.answer is not answer or workflow.names != names:
+            self._show()
 
     def accept(self) -> None:
-        """Write the preview into the segments, undoable in the segment editor."""
+        """Write the ticked structures into the segments, undoable in the segment editor; all while nothing is ticked
+        yet, as of a first answer.
+        """
         editor = self._ui.segmentEditor
-        self._workflow.accept(editor.mrmlSegmentEditorNode(), editor.saveStateForUndo)
+        labels = self._table.ticked() if self._workflow.answer else None
+        self._workflow.accept(editor.mrmlSegmentEditorNode(), editor.saveStateForUndo, labels)
 
-    def _show(self, answer: Segmentation | None) -> None:
-        self._shown = answer
+    def _show(self) -> None:
+        answer, names = self._shown = self._workflow.answer, self._workflow.names
         warnings = warningsOf(answer) if answer else {}
-        names = {structure.label: structure.name for structure in answer.structures} if answer else {}
-        self._table.show(answer, self._workflow.colors, warnings)
+        self._table.show(answer, names, self._workflow.colors, warnings)
+        structures = answer.structures if answer else ()
+        names = {structure.label: names.get(structure.label, structure.name) for structure in structures}
         lines = [
             _("{structure}: {warning}").format(structure=names[label], warning=text) for label, text in warnings.items()
         ]

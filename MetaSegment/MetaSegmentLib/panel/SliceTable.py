@@ -23,6 +23,8 @@ def stateInWords(state: SliceState) -> str:
     return {
         SliceState.DONE: _("done"),
         SliceState.PARTLY: _("partly drawn"),
+        SliceState.CORRECTED: _("corrected"),
+        SliceState.ENDS: _("ends here"),
         SliceState.ABSENT: _("structures absent"),
         SliceState.IGNORED: _("ignored"),
     }[state]
@@ -81,5 +83,6 @@ def _rows(session: Session) -> Iterator[tuple[str, str, str, str]]:
     grid = VolumeGrid.of(session.volumeNode)
     names = {key: segment.GetName() for key, segment in segmentsOf(session.segmentationNode)}
     for entry in session.slices.entries():
-        structures = ", ".join(names[key] for key in entry.segmentIDs if key in names) or "–"
+        shown = (entry.finishedFor or ()) if entry.state is SliceState.ENDS else entry.segmentIDs
+        structures = ", ".join(names[key] for key in shown if key in names) or "–"
         yield entry.planeName, positionOf(grid, entry.plane), structures, stateInWords(entry.state)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import slicer
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
@@ -18,6 +19,9 @@ from ..work.SliceEntry import SliceState
 from ..work.Workflow import Workflow
 from .SliceTable import SliceTable, stateInWords
 from .SliceViewObserver import SliceViewObserver
+
+#: Effects whose strokes lie on one slice.
+_BRUSHES = ("Paint", "Draw", "Erase", "Level tracing", "Scissors")
 
 
 class SlicesPanel:
@@ -45,10 +49,16 @@ class SlicesPanel:
             (ui.removeButton, None),
         ):
             button.connect("clicked()", lambda state=state: self._onMark(state))
+        ui.endsButton.connect("clicked()", self._onEnds)
+        ui.takeButton.connect("clicked()", self._onTake)
 
     @property
     def plane(self) -> Plane | None:
-        """The plane in the view in which the user works."""
+        """The plane in the view in which the user works; None where that is tilted."""
+        session, view = self._workflow.session, self._watch.view
+        if view and session:
+            plane = session.views.planeOf(view)
+            return plane if plane in self._shown else None
         return self._shown[0] if self._shown else None
 
     def onViewsChanged(self) -> None:
@@ -65,6 +75,13 @@ class SlicesPanel:
         self._shown = []
         self.onViewsChanged()
 
+    def beginMending(self, view: slicer.vtkMRMLSliceNode) -> None:
+        """The brush is set on what a view shows: let it work on the answer there."""
+        editor, session = self._ui.segmentEditor, self._workflow.session
+        plane = session.views.planeOf(view) if session else None
+        if plane and editor.currentSegmentID() and editor.mrmlSegmentEditorNode().GetActiveEffectName() in _BRUSHES:
+            self._workflow.beginMending(plane, editor.currentSegmentID(), editor.saveStateForUndo)
+
     def update(self) -> None:
         """Show what is true now."""
         session, ui = self._workflow.session, self._ui
@@ -73,6 +90,8 @@ class SlicesPanel:
         self._table.show(session, self.plane)
         for button in (ui.doneButton, ui.absentButton, ui.ignoreButton):
             button.enabled = self.plane is not None
+        ui.endsButton.enabled = self.plane is not None and bool(ui.segmentEditor.currentSegmentID())
+        ui.takeButton.enabled = self.plane is not None and self._workflow.isPreviewing
         ui.removeButton.enabled = self.plane in [entry.plane for entry in entries]
         ui.sliceLabel.text = self._planeInWords(grid, entries)
         tilted = session.views.tiltedReason() if session else None
@@ -121,6 +140,15 @@ class SlicesPanel:
 
     def _onChosen(self, plane: Plane) -> None:
         self._workflow.goTo(plane)
+
+    def _onEnds(self) -> None:
+        editor = self._ui.segmentEditor
+        if self.plane and editor.currentSegmentID():
+            self._workflow.endHere(self.plane, editor.currentSegmentID(), editor.saveStateForUndo)
+
+    def _onTake(self) -> None:
+        if self.plane:
+            self._workflow.takeFromAnswer(self.plane, self._ui.segmentEditor.saveStateForUndo)
 
     def _onMark(self, state: SliceState | None) -> None:
         if self.plane:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import qt
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..learner.Background import Background
@@ -22,6 +23,7 @@ from ..scene.VolumeGrid import Plane
 from ..work.Preparation import Preparation
 from ..work.TaskKeeping import TaskKeeping
 from ..work.Workflow import Workflow
+from .BrushObserver import BrushObserver
 from .Consent import Consent
 from .ExportPanel import ExportPanel
 from .LearnerPanel import LearnerPanel
@@ -60,6 +62,7 @@ class Widget(VTKObservationMixin):
         self._parameters: Any = None  # Parameters, with what the decorator adds to it
         self._guiTag: object = None
         self._volume: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._refused: slicer.vtkMRMLScalarVolumeNode | None = None  # chosen, but not to be worked on
         self.settings = UserSettings()
         self._background = Background()
         self.connection = LearnerConnection(self.settings.choice, background=self._background)
@@ -76,6 +79,7 @@ class Widget(VTKObservationMixin):
         )
         self._watch = SliceViewObserver(slicer.mrmlScene, self._onViewsChanged)
         self.slices = SlicesPanel(ui, self.workflow, self._watch)
+        self._brush = BrushObserver(self.slices.beginMending)
         self.look = ReviewPanel(ui, self.workflow)
         self.learner = LearnerPanel(
             ui, self.settings, self.connection, Installer(self.settings.choice, self._background)
@@ -95,6 +99,10 @@ class Widget(VTKObservationMixin):
                 "Ctrl+Return": ui.segmentButton,
                 "Ctrl+.": ui.cancelButton,
                 "Ctrl+Shift+N": ui.nextSliceButton,
+                "Ctrl+Shift+D": ui.doneButton,
+                "Ctrl+Shift+B": ui.absentButton,
+                "Ctrl+Shift+E": ui.endsButton,
+                "Ctrl+Shift+K": ui.takeButton,
                 "Ctrl+Shift+Return": ui.acceptButton,
                 "Ctrl+Shift+Backspace": ui.discardButton,
             }
@@ -114,10 +122,12 @@ class Widget(VTKObservationMixin):
         self.ui.segmentEditor.setupViewObservations()
         self.ui.segmentEditor.installKeyboardShortcuts()
         self._shortcuts.install()
+        self._brush.install()
 
     def exit(self) -> None:
         """Another module is shown: keys and mouse are its own; the learner goes on."""
         self._shortcuts.uninstall()
+        self._brush.uninstall()
         self.ui.segmentEditor.setActiveEffectByName("")
         self.ui.segmentEditor.uninstallKeyboardShortcuts()
         self.ui.segmentEditor.removeViewObservations()
@@ -204,6 +214,8 @@ class Widget(VTKObservationMixin):
         parameters = self._parameters
         if parameters is None:
             return
+        if self._isKeptBack(parameters):
+            return
         isOther = parameters.volume is not self._volume
         self._volume = parameters.volume
         if self._volume and self._wantsSegmentation(parameters.segmentation, isOther):
@@ -217,6 +229,26 @@ class Widget(VTKObservationMixin):
         if self.workflow.session is not before:
             self.slices.onSession()
 
+    def _isKeptBack(self, parameters: Parameters) -> bool:
+        """Whether the user keeps the volume of a result that was neither accepted nor discarded."""
+        session = self.workflow.session
+        if session is None or not self.workflow.isPreviewing or parameters.volume in (None, session.volumeNode):
+            return False
+        if parameters.volume is self._refused:
+            return True
+        question = _("The result for '{volume}' has not been accepted. Leave it, and lose it?")
+        if slicer.util.confirmOkCancelDisplay(question.format(volume=session.volumeNode.GetName())):
+            self.workflow.discard()
+            return False
+        self._refused = parameters.volume
+        qt.QTimer.singleShot(0, self._takeBackVolume)  # the selector is still telling of its choice
+        return True
+
+    def _takeBackVolume(self) -> None:
+        self._refused = None
+        if self._parameters and self.workflow.session:
+            self._parameters.volume = self.workflow.session.volumeNode
+
     def _wantsSegmentation(self, chosen: slicer.vtkMRMLSegmentationNode | None, isOtherVolume: bool) -> bool:
         """Whether a segmentation has to be found: the user may choose any, but not by choosing a volume."""
         return chosen is None or (isOtherVolume and not belongsTo(chosen, self._volume))
@@ -228,6 +260,7 @@ class Widget(VTKObservationMixin):
             part.update()
 
     def _onViewsChanged(self) -> None:
+        self._brush.install()  # another layout may have further views
         self.slices.onViewsChanged()
 
     def _onJumped(self, plane: Plane) -> None:

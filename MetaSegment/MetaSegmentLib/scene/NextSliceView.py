@@ -54,6 +54,12 @@ class NextSliceView:
         planes = [plane for view in views if (plane := _planeOf(view, grid)) and grid.contains(plane)]
         return list(dict.fromkeys(planes))
 
+    def planeOf(self, view: slicer.vtkMRMLSliceNode) -> Plane | None:
+        """The plane of the volume that a view shows; None for a tilted view and one that shows none of its planes."""
+        grid = VolumeGrid.of(self._volumeNode)
+        plane = _planeOf(view, grid)
+        return plane if plane and grid.contains(plane) else None
+
     def tiltedReason(self) -> str | None:
         """Why strokes in some views are no slice annotations, in one sentence; None where all views are fine."""
         grid = VolumeGrid.of(self._volumeNode)

@@ -63,12 +63,12 @@ class Preview:
         if is3D:
             self.show3D(True)
 
-    def segmentsOn(self, plane: Plane) -> tuple[str, ...]:
-        """The IDs of the segments that the answer has on a plane; none without an answer."""
+    def masksOn(self, plane: Plane) -> dict[str, np.ndarray]:
+        """By segment ID, what the answer has on a plane (rows, columns); nothing without an answer."""
         if not self.node:
-            return ()
+            return {}
         known = self.node.GetSegmentation().GetSegmentIDs()
-        return tuple(SegmentPlanes(VolumeGrid.of(self._volumeNode), self.node).masks(plane, known))
+        return SegmentPlanes(VolumeGrid.of(self._volumeNode), self.node).masks(plane, known)
 
     def showUncertainty(self, uncertainty: np.ndarray, region: Sequence[slice], opacity: float = 0.5) -> None:
         """Lay uncertainty (k, j, i of `region`; 0 sure … 1 even odds) over the image in all slice views."""

@@ -64,7 +64,20 @@ class SegmentPlanes:
                 mask = labels == label
                 if mask.any():
                     found[segmentID] = mask
-        return {segmentID: found[segmentID] for segmentID in self._segmentation.GetSegmentIDs() if segmentID in found}
+        return {segmentID: found[segmentID] for segmentID in self.inOrder(found)}
+
+    def maskOf(self, plane: Plane, masks: Mapping[str, np.ndarray], segmentID: str) -> np.ndarray:
+        """One of the `masks` of a plane; all False for a segment that has no voxel there."""
+        shape = [n for axis, n in enumerate(self._grid.shape) if axis != plane[0]]
+        return masks.get(segmentID, np.zeros(shape, bool))
+
+    def inOrder(self, segmentIDs: Collection[str]) -> list[str]:
+        """Those that there are, in the order of the segments table."""
+        return [segmentID for segmentID in self._segmentation.GetSegmentIDs() if segmentID in segmentIDs]
+
+    def segment(self, segmentID: str) -> slicer.vtkSegment | None:
+        """The segment of that ID; None if it is gone."""
+        return self._segmentation.GetSegment(segmentID)
 
     def fingerprint(self, plane: Plane, segmentIDs: Collection[str]) -> int:
         """A number that changes with the voxels of those segments on a plane, and with nothing else."""

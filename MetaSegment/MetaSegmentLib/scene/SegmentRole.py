@@ -16,7 +16,7 @@ _TAG = "MetaSegment.Role"
 
 
 class SegmentRole(Enum):
-    """The value is what the tag says; a segment without one is a structure.
+    """The value is what the tag says; a segment without one is a structure, but for one that is called "background".
 
     Example::
 
@@ -33,7 +33,9 @@ class SegmentRole(Enum):
         """The role that the segment's tag names."""
         value = vtk.reference("")
         segment.GetTag(_TAG, value)
-        return next((role for role in cls if role.value == str(value)), cls.STRUCTURE)
+        isBackground = segment.GetName().strip().casefold() == "background"
+        unsaid = cls.LEFT_ALONE if isBackground else cls.STRUCTURE
+        return next((role for role in cls if role.value == str(value)), unsaid)
 
     def assign(self, segmentationNode: slicer.vtkMRMLSegmentationNode, segmentID: str) -> None:
         """Write the role into the segment's tag."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
+from metasegment.regrid import bounding_box
 
 from .LabelImage import arrayOf, emptyImage, ijkToRasOf, resampled, startOf
-from .VolumeGrid import VolumeGrid, toWorld
+from .VolumeGrid import Plane, VolumeGrid, toWorld
 
 #: By which matrices (voxels) may differ and still mean the same grid.
 _SAME_GRID = 1e-4
@@ -46,6 +47,58 @@ class WholeSegments:
             window = tuple(slice(f, f + n) for f, n in zip(part.start - start, part.layer.shape, strict=True))
             np.putmask(merged[window], part.layer == part.value, part.label)
         return merged, tuple(start.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentBody:
+    """A segment's voxels: `mask` bool (k, j, i), whose first voxel is `start` (k, j, i) of the volume's grid."""
+
+    mask: np.ndarray
+    start: np.ndarray
+
+    def on(self, plane: Plane, shape: tuple[int, int, int]) -> np.ndarray:
+        """The mask (rows, columns) on a plane of a volume of `shape` (k, j, i)."""
+        axis, index = plane
+        found = np.zeros([n for a, n in enumerate(shape) if a != axis], bool)
+        within = index - self.start[axis]
+        if 0 <= within < self.mask.shape[axis]:
+            start, size = (np.delete(values, axis) for values in (self.start, self.mask.shape))
+            found[_window(start, start + size)] = np.moveaxis(self.mask, axis, 0)[within]
+        return found
+
+    def without(self, other: SegmentBody, shape: tuple[int, int, int]) -> np.ndarray:
+        """Sorted flat indices (C order) into a volume of `shape` of the voxels that `other` does not have."""
+        left = self.mask.copy()
+        first = np.maximum(self.start, other.start)
+        last = np.minimum(np.add(self.start, self.mask.shape), np.add(other.start, other.mask.shape))
+        if (first < last).all():
+            own, others = (_window(first - start, last - start) for start in (self.start, other.start))
+            left[own] &= ~other.mask[others]
+        return np.ravel_multi_index(tuple((np.argwhere(left) + self.start).T), shape)
+
+
+def _window(first: np.ndarray, last: np.ndarray) -> tuple[slice, ...]:
+    return tuple(slice(int(f), int(e)) for f, e in zip(first, last, strict=True))
+
+
+def segmentBodies(
+    grid: VolumeGrid, segmentationNode: slicer.vtkMRMLSegmentationNode, segmentIDs: Collection[str]
+) -> dict[str, SegmentBody]:
+    """By segment ID, the voxels within the volume of those segments that have any; raises as `wholeSegments` does."""
+    wanted = {key: n for n, key in enumerate(segmentIDs) if hasVoxels(segmentationNode, key)}
+    if not wanted:
+        return {}
+    keys = {n: key for key, n in wanted.items()}
+    found = {}
+    for part in wholeSegments(grid, segmentationNode, wanted).parts:
+        first = np.maximum(0, -part.start)
+        last = np.maximum(first, np.minimum(part.layer.shape, grid.shape - part.start))
+        mask = part.layer[_window(first, last)] == part.value
+        box = bounding_box(mask)
+        if box[0].stop:
+            start = part.start + first + [side.start for side in box]
+            found[keys[part.label]] = SegmentBody(mask[box].copy(), start)
+    return found
 
 
 def wholeSegments(

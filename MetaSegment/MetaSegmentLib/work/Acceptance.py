@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,27 +10,36 @@ import slicer
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
-from metasegment.regrid import bounding_box
 
 from ..scene.EditableRegion import EditableRegion
 from ..scene.LabelImage import arrayOf, emptyImage, ijkToRasOf, imageOf, resampled, startOf
 from ..scene.SegmentRole import segmentsOf
-from ..scene.VolumeGrid import toWorld
+from ..scene.SegmentVoxels import giveVoxels, takeVoxels
+from ..scene.VolumeGrid import Plane, VolumeGrid, toWorld
 
 _Logic = slicer.vtkSlicerSegmentationsModuleLogic
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What accepting did, by names of structures: those written, and those whose segment is gone meanwhile."""
+    """What accepting did: the segments written, by ID their names, the names of those whose segment is gone meanwhile,
+    and of those that are hidden; how many voxels masking kept as they were.
+    """
 
-    written: tuple[str, ...]
-    missing: tuple[str, ...]
+    written: Mapping[str, str]
+    missing: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    masked: int = 0
 
     @property
     def sentence(self) -> str:
         """The same in words."""
-        text = _("Accepted: {names}. Undo takes it back.").format(names=", ".join(self.written))
+        text = _("Accepted: {names}. Undo takes it back.").format(names=", ".join(self.written.values()))
+        if self.masked:
+            kept = _("The Segment Editor's masking kept {count} voxels as they were.")
+            text += " " + kept.format(count=self.masked)
+        if self.hidden:
+            text += " " + _("Hidden, so not seen: {names}.").format(names=", ".join(self.hidden))
         if self.missing:
             text += " " + _("Not accepted, as the segment is gone: {names}.").format(names=", ".join(self.missing))
         return text
@@ -39,7 +48,7 @@ class Accepted:
 class Acceptance:
     """Accepts previews into the segmentation that a segment editor node edits. Example::
 
-        acceptance = Acceptance(editor.mrmlSegmentEditorNode(), editor.saveStateForUndo)
+        acceptance = Acceptance(editor.mrmlSegmentEditorNode(), volumeNode, editor.saveStateForUndo)
         with annotatedSlices.paused():
             acceptance.accept(preview.node)
         preview.remove()
@@ -54,13 +63,23 @@ class Acceptance:
     """
 
     def __init__(
-        self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object] = lambda: None
+        self,
+        editorNode: slicer.vtkMRMLSegmentEditorNode,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        saveStateForUndo: Callable[[], object] = lambda: None,
     ) -> None:
         self._editorNode = editorNode
+        self._volumeNode = volumeNode
         self._saveStateForUndo = saveStateForUndo
 
-    def accept(self, previewNode: slicer.vtkMRMLSegmentationNode | None, only: Sequence[str] | None = None) -> Accepted:
-        """Write all structures of the preview, or those in `only` (segment IDs); one step of undo.
+    def accept(
+        self,
+        previewNode: slicer.vtkMRMLSegmentationNode | None,
+        only: Collection[str] | None = None,
+        kept: Collection[Plane] = (),
+    ) -> Accepted:
+        """Write all structures of the preview, or those in `only` (segment IDs), but not on the planes that are `kept`;
+        one step of undo.
 
         Raises InputError where there is nothing to accept or nowhere to write it; then nothing was changed.
         """
@@ -68,18 +87,52 @@ class Acceptance:
         if previewNode is None or node is None or node.GetScene() is None:
             raise InputError(_("There is no result to accept: segment first, and keep the segmentation open."))
         wanted = {key: segment for key, segment in segmentsOf(previewNode) if only is None or key in only}
+        if not wanted:
+            raise InputError(_("No structure is ticked: tick those to accept, or discard the result."))
         labels = {key: s.GetLabelValue() for key, s in wanted.items() if node.GetSegmentation().GetSegment(key)}
         if not labels:
             raise InputError(_("The segments of this result have been removed: there is nowhere to write it."))
         region = EditableRegion(self._editorNode)
         shown = _onEditorGrid(previewNode, list(labels), node, region)
         allowed = region.mask(shown, list(labels))
+        masked = _heldBack(region, shown, allowed, labels)
+        allowed &= ~self._onPlanes(kept, node, shown)
         self._saveStateForUndo()
         _replace(node, region, shown, allowed, labels)
-        names = {key: segment.GetName() for key, segment in wanted.items()}
+        display, names = node.GetDisplayNode(), {key: segment.GetName() for key, segment in wanted.items()}
         return Accepted(
-            tuple(names[key] for key in labels), tuple(name for key, name in names.items() if key not in labels)
+            written={key: names[key] for key in labels},
+            missing=tuple(name for key, name in names.items() if key not in labels),
+            hidden=tuple(names[key] for key in labels if display and not display.GetSegmentVisibility(key)),
+            masked=masked,
         )
+
+    def _onPlanes(
+        self,
+        planes: Collection[Plane],
+        node: slicer.vtkMRMLSegmentationNode,
+        grid: slicer.vtkOrientedImageData,
+    ) -> np.ndarray:
+        """Voxels (k, j, i of `grid`) that lie on planes of the volume."""
+        found = np.zeros(grid.GetDimensions()[::-1], bool)
+        if not planes:
+            return found
+        own = VolumeGrid.of(self._volumeNode)
+        toRas = np.linalg.inv(toWorld(node)) @ own.ijkToWorld
+        for plane in planes:
+            ones = np.ones([1 if axis == plane[0] else n for axis, n in enumerate(own.shape)], np.uint8)
+            start = [plane[1] if axis == plane[0] else 0 for axis in range(3)]
+            found |= arrayOf(resampled(imageOf(ones, toRas, start), np.eye(4), grid)) > 0
+        return found
+
+
+def _heldBack(
+    region: EditableRegion, shown: slicer.vtkOrientedImageData, allowed: np.ndarray, labels: Mapping[str, int]
+) -> int:
+    """How many voxels of the result the masking settings keep out of the segments."""
+    values = arrayOf(shown)
+    missed = [(values == label) & ~allowed & ~region.segment(key, shown) for key, label in labels.items()]
+    return int(sum(mask.sum() for mask in missed)) if not allowed.all() else 0
 
 
 def _onEditorGrid(
@@ -127,33 +180,9 @@ def _replace(
     values = arrayOf(shown)
     for segmentID, label in labels.items():
         gone = region.segment(segmentID, shown) & allowed & (values != label)
-        _merge(node, segmentID, gone, shown, _Logic.MODE_MERGE_MIN)
+        takeVoxels(node, segmentID, gone, ijkToRasOf(shown), startOf(shown))
     for segmentID, label in labels.items():
-        _merge(node, segmentID, allowed & (values == label), shown, _Logic.MODE_MERGE_MASK)
+        giveVoxels(node, segmentID, allowed & (values == label), ijkToRasOf(shown), startOf(shown))
         segment = node.GetSegmentation().GetSegment(segmentID)
         if _Logic.GetSegmentStatus(segment) == _Logic.NotStarted:
             _Logic.SetSegmentStatus(segment, _Logic.InProgress)
-
-
-def _merge(
-    node: slicer.vtkMRMLSegmentationNode,
-    segmentID: str,
-    voxels: np.ndarray,
-    grid: slicer.vtkOrientedImageData,
-    mode: int,
-) -> None:
-    """Take voxels from a segment (MODE_MERGE_MIN) or give it some (MODE_MERGE_MASK).
-
-    This is what vtkSlicerSegmentEditorLogic::ModifySegmentByLabelmap ends in. That method itself would write other
-    segments: it takes voxels from those to be overwritten, and when editing is limited to one segment, gives it what
-    is erased from another.
-    """
-    box = bounding_box(voxels)
-    if not box[0].stop:
-        return
-    start = [int(s + part.start) for s, part in zip(startOf(grid), box, strict=True)]
-    isTaking = mode == _Logic.MODE_MERGE_MIN
-    modifier = imageOf((voxels[box] ^ isTaking).astype(np.uint8), ijkToRasOf(grid), start)
-    others = [key for key, _segment in segmentsOf(node) if key != segmentID]
-    # Taking leaves the others as they are, but were they not named here, it would move the segment to another layer.
-    _Logic.SetBinaryLabelmapToSegment(modifier, node, segmentID, mode, None, False, others if isTaking else [])

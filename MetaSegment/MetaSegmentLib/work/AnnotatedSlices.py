@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
+import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -22,8 +23,13 @@ from ..scene.SegmentPlanes import EMPTY, SegmentPlanes, fingerprintOf
 from ..scene.SegmentRole import structureIDs
 from ..scene.SequenceFrame import frameOf
 from ..scene.VolumeGrid import Plane, VolumeGrid
+from .AcceptedAnswers import acceptanceOf
+from .MendedAnswer import MendedAnswer
 from .SliceEntry import SliceEntry, SliceState
 from .SliceRecord import Records, SliceRecord, load, store
+
+#: By segment ID, masks (rows, columns) on a plane.
+MasksOn = Callable[[Plane], Mapping[str, np.ndarray]]
 
 
 class AnnotatedSlices(VTKObservationMixin):
@@ -38,8 +44,10 @@ class AnnotatedSlices(VTKObservationMixin):
     shown planes and those beside them, a move those that come into view; never a whole label map. Raises InputError
     with a reason for the user where volume or segmentation cannot be used (VolumeGrid.of and SegmentPlanes.masks).
 
-    A plane is finished for the structures that there are when it is left, but for those that an answer shows there
-    (`answeredOn` tells their segments' IDs) and that are not drawn: who corrects one of two says nothing of the other.
+    `answerOn` tells the masks of an answer on a plane by segment ID, `acceptedOn` what of it the segments themselves
+    hold untouched. Who draws on a plane that shows an answer of the structure mends it: what was changed is known, and
+    no more. A plane is finished for the structures that there are when it is left, but for those that an answer shows
+    there and that were not drawn by hand: who corrects one of two says nothing of the other.
     """
 
     def __init__(
@@ -47,10 +55,12 @@ class AnnotatedSlices(VTKObservationMixin):
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
         segmentationNode: slicer.vtkMRMLSegmentationNode,
         onChanged: Callable[[], None] = lambda: None,
-        answeredOn: Callable[[Plane], Collection[str]] = lambda plane: (),
+        answerOn: MasksOn = lambda plane: {},
+        acceptedOn: MasksOn = lambda plane: {},
     ) -> None:
         super().__init__()
-        self._answeredOn = answeredOn
+        self._answerOn = answerOn
+        self._acceptedOn = acceptedOn
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._onChanged: Callable[[], None] = lambda: None
@@ -97,15 +107,59 @@ class AnnotatedSlices(VTKObservationMixin):
         """
         if not self._grid.contains(plane):
             raise InputError(_("The volume has no such slice."))
-        fingerprint = self._planes.fingerprint(plane, self._structures)
+        fingerprint = self.fingerprint(plane)
         if state is SliceState.ABSENT and fingerprint != EMPTY:
             raise InputError(_("A structure is drawn on this slice: erase it there first, or ignore the slice."))
         if state is SliceState.DONE and fingerprint == EMPTY:
             raise InputError(_("Nothing is drawn on this slice: mark it as 'structure absent' if that is so."))
         known = self._records.get(plane)
         before = known.before if known and known.isListed else None
-        finishedFor = tuple(self._structures) if state is SliceState.ABSENT else self._finishedFor(plane)
+        finishedFor = tuple(self._structures)
+        if state is not SliceState.ABSENT:
+            drawn = self._planes.masks(plane, self._structures)
+            finishedFor = self._finishedFor(plane, drawn)
         self._write({**self._records, plane: SliceRecord(state, before, (fingerprint,), finishedFor=finishedFor)})
+
+    def markWhole(self, plane: Plane) -> None:
+        """What is drawn on a plane is all there is of any structure, as after taking it from an answer."""
+        self.mark(plane, SliceState.DONE if self.fingerprint(plane) != EMPTY else SliceState.ABSENT)
+        record = replace(self._records[plane], finishedFor=tuple(self._structures))
+        self._write({**self._records, plane: record})
+
+    def markEnd(self, plane: Plane, segmentID: str) -> None:
+        """Say that a structure is not on a plane, and nothing of the others. Raises InputError where it is drawn."""
+        if segmentID in self._planes.masks(plane, [segmentID]):
+            raise InputError(_("The structure is drawn on this slice: erase it there first."))
+        known = self._records.get(plane)
+        isKept = known is not None and known.isListed and known.state is not SliceState.IGNORED
+        ends = SliceRecord(SliceState.ENDS, None, (self.fingerprint(plane),), finishedFor=())
+        record = known if known and isKept else ends
+        if record.finishedFor is not None:
+            record = replace(record, finishedFor=tuple(dict.fromkeys([*record.finishedFor, segmentID])))
+        self._write({**self._records, plane: record})
+
+    def beginMending(self, plane: Plane, answers: Mapping[str, np.ndarray], before: int) -> None:
+        """What is drawn on a plane now is an answer, by segment ID: from here on what is changed is a correction.
+
+        `before` is the fingerprint of the plane as it was before the answer was copied there.
+        """
+        known = self._records.get(plane)
+        if known is None or not known.isListed or known.state is SliceState.IGNORED:
+            known = SliceRecord(SliceState.CORRECTED, before, (self.fingerprint(plane),), finishedFor=())
+        kept = tuple(answer for answer in known.answers if answer.segmentID not in answers)
+        self._write({**self._records, plane: replace(known, answers=(*kept, *self._mended(answers)))})
+
+    def fingerprint(self, plane: Plane) -> int:
+        """A number for what the structures have on a plane."""
+        return self._planes.fingerprint(plane, self._structures)
+
+    def drawnByHand(self, plane: Plane) -> set[str]:
+        """The structures that are not on a plane what was accepted there."""
+        return self._byHand(plane, self._planes.masks(plane, self._structures))
+
+    def stateOf(self, plane: Plane) -> SliceState | None:
+        """What is said of a plane; None for one that is not listed."""
+        return next((entry.state for entry in self.entries() if entry.plane == plane), None)
 
     def remove(self, plane: Plane) -> None:
         """Take a plane off the list; what is drawn there stays in the segments."""
@@ -179,9 +233,31 @@ class AnnotatedSlices(VTKObservationMixin):
             return
         known = self._records.get(drawn)
         if known is None or not known.isListed:
-            known = SliceRecord(SliceState.PARTLY, before[drawn], (self._seen[drawn],))
-        isKept = known.state is SliceState.IGNORED
+            known = self._begun(drawn, before[drawn])
+        isKept = known.state in (SliceState.IGNORED, SliceState.CORRECTED)
         self._write({**self._records, drawn: known if isKept else replace(known, state=SliceState.PARTLY)}, [drawn])
+
+    def _begun(self, plane: Plane, before: int) -> SliceRecord:
+        """The record of a plane that was just drawn on for the first time."""
+        drawn, answer = self._planes.masks(plane, self._structures), self._answerOn(plane)
+        mended = {key: answer[key] for key in self._byHand(plane, drawn) if key in answer}
+        if not mended:
+            return SliceRecord(SliceState.PARTLY, before, (self._seen[plane],))
+        accepted = self._acceptedOn(plane)  # mended without having been copied from it: what is drawn is in, no more
+        added = {key: answer[key] & drawn[key] for key in mended if key in drawn and key not in accepted}
+        answers = self._mended(added)
+        return SliceRecord(SliceState.CORRECTED, before, (self._seen[plane],), finishedFor=(), answers=answers)
+
+    def _byHand(self, plane: Plane, drawn: Mapping[str, np.ndarray]) -> set[str]:
+        accepted = self._acceptedOn(plane)
+        changed = {key for key, mask in drawn.items() if key not in accepted or (mask != accepted[key]).any()}
+        return changed | {key for key in accepted if key not in drawn}
+
+    def _mended(self, answers: Mapping[str, np.ndarray]) -> tuple[MendedAnswer, ...]:
+        segmentation = self._segmentationNode.GetSegmentation()
+        return tuple(
+            MendedAnswer.of(key, acceptanceOf(segmentation.GetSegment(key)), mask) for key, mask in answers.items()
+        )
 
     def _drawnPlane(self, before: dict[Plane, int]) -> Plane | None:
         """The plane of the stroke that led from the fingerprints `before` to those seen now, if it was one.
@@ -196,18 +272,21 @@ class AnnotatedSlices(VTKObservationMixin):
         return next((plane for plane in drawn if plane in drawing), next(iter(drawn), None))
 
     def _finish(self, isLeft: Callable[[Plane], bool]) -> None:
-        done = {
-            plane: replace(record, state=SliceState.DONE, finishedFor=self._finishedFor(plane))
-            for plane, record in self._records.items()
-            if record.state is SliceState.PARTLY and isLeft(plane)
-        }
+        left = [plane for plane, known in self._records.items() if known.state is SliceState.PARTLY and isLeft(plane)]
+        done = {}
+        for plane in left:
+            finishedFor = self._finishedFor(plane, self.drawnByHand(plane))
+            done[plane] = replace(self._records[plane], state=SliceState.DONE, finishedFor=finishedFor)
         if done:
             self._write({**self._records, **done})
 
-    def _finishedFor(self, plane: Plane) -> tuple[str, ...]:
-        """The structures of which nothing more is to be drawn on a plane."""
-        answered = self._answeredOn(plane)
-        return tuple(segmentID for segmentID in self._structures if segmentID not in answered)
+    def _finishedFor(self, plane: Plane, complete: Collection[str]) -> tuple[str, ...]:
+        """The structures of which nothing more is to be drawn on a plane: what is `complete`, what was so before, and
+        what no answer shows there.
+        """
+        answer, known = self._answerOn(plane), self._records.get(plane)
+        before = (known and known.isListed and known.finishedFor) or ()
+        return tuple(key for key in self._structures if key in complete or key in before or key not in answer)
 
     def _write(self, records: Records, changed: Collection[Plane] | None = None) -> None:
         self._records = records
@@ -233,7 +312,9 @@ class AnnotatedSlices(VTKObservationMixin):
             fingerprint, segmentIDs = self._content[plane]
             if state := record.stateOf(fingerprint):
                 name = self._grid.planeName(plane[0])
-                entries.append(SliceEntry(*plane, name, state, segmentIDs, record.finishedFor))
+                look = fingerprint if state is SliceState.CORRECTED else EMPTY
+                finishedFor, answers = record.finishedFor, record.answers
+                entries.append(SliceEntry(*plane, name, state, segmentIDs, finishedFor, answers, look))
         if tuple(entries) != self._entries:
             self._entries = tuple(entries)
             self._onChanged()

@@ -5,14 +5,15 @@ Reads only; results go back through Preview and Acceptance.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation
+from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, Stroke
 from metasegment.errors import InputError
 from metasegment.io.terminology import entry_of
 from metasegment.structure import TISSUE
@@ -24,8 +25,9 @@ from ..scene.LabelImage import arrayOf
 from ..scene.SegmentPlanes import SegmentPlanes
 from ..scene.SegmentRole import structureIDs
 from ..scene.TaskSegments import sameName
-from ..scene.VolumeGrid import Plane, VolumeGrid
+from ..scene.VolumeGrid import VolumeGrid
 from ..scene.WholeSegments import hasVoxels, wholeSegments
+from .SaidOnSlices import Said, saidBy, strokesOf
 from .SliceEntry import SliceEntry
 
 
@@ -76,17 +78,18 @@ class SceneBridge:
             raise InputError(_("This volume has voxels that are NaN or infinite: replace them first."))
         return Volume(array.astype(np.float32) if array.dtype == np.float64 else array, grid.geometry)
 
-    def annotation(self, entries: Iterable[SliceEntry]) -> BridgedAnnotation:
-        """The slices that may be used, as labels on the volume's grid.
+    def annotation(
+        self, entries: Iterable[SliceEntry], strokes: Mapping[str, Stroke] = MappingProxyType({})
+    ) -> BridgedAnnotation:
+        """The slices that may be used, as labels on the volume's grid; `strokes` by segment ID, beside those on slices.
 
         Raises InputError where there is nothing to learn from, and for what VolumeGrid and SegmentPlanes refuse.
         """
-        entries, wanted = tuple(entries), structureIDs(self._segmentationNode)
-        drawn = self._drawn(entries, wanted)
-        finishedFor = {entry.plane: entry.finishedFor for entry in entries}
-        if not drawn:
+        wanted = structureIDs(self._segmentationNode)
+        said = saidBy(tuple(entries), self._planes(), wanted)
+        if not said.finished:
             raise InputError(_("No slice is finished yet: draw every structure on a slice, then mark it as done."))
-        present = [segmentID for segmentID in wanted if any(segmentID in masks for masks in drawn.values())]
+        present = [key for key in wanted if key in said.drawn]
         if not present:
             raise InputError(_("No structure is drawn on the finished slices: draw it on at least one of them."))
         if len(present) >= BACKGROUND:
@@ -94,19 +97,26 @@ class SceneBridge:
         labelOf = {segmentID: label for label, segmentID in enumerate(present, start=1)}
         names = {key: self._segment(key).GetName() for key in wanted}
         unused = tuple(name for key, name in names.items() if key not in labelOf)
-        return BridgedAnnotation(
-            self._annotation(drawn, labelOf, finishedFor), {label: key for key, label in labelOf.items()}, unused
-        )
+        annotation = self._annotation(said, labelOf, strokes)
+        return BridgedAnnotation(annotation, {label: key for key, label in labelOf.items()}, unused)
 
-    def annotationFor(self, labelOf: Mapping[str, int], entries: Iterable[SliceEntry]) -> Annotation | None:
+    def annotationFor(
+        self,
+        labelOf: Mapping[str, int],
+        entries: Iterable[SliceEntry],
+        strokes: Mapping[str, Stroke] = MappingProxyType({}),
+    ) -> Annotation | None:
         """The slices that may be used, with given labels of segments; all other segments are background.
 
         None where there is no such slice. Raises InputError for what VolumeGrid and SegmentPlanes refuse.
         """
-        entries = tuple(entries)
-        drawn = self._drawn(entries, labelOf)
-        finishedFor = {entry.plane: entry.finishedFor for entry in entries}
-        return self._annotation(drawn, labelOf, finishedFor) if drawn else None
+        said = saidBy(tuple(entries), self._planes(), labelOf)
+        return self._annotation(said, labelOf, strokes) if said.finished else None
+
+    def strokes(self, entries: Iterable[SliceEntry], accepted: Mapping[str, Stroke]) -> dict[str, Stroke]:
+        """By segment ID, all that is known beside finished slices; `accepted` are the strokes in accepted answers."""
+        said = saidBy(tuple(entries), self._planes(), structureIDs(self._segmentationNode))
+        return strokesOf(said, VolumeGrid.of(self._volumeNode).shape, accepted)
 
     def teachRequest(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> TeachRequest:
         """Whole segments as they are, without those that are empty; a task of the same structures grows by them.
@@ -139,52 +149,36 @@ class SceneBridge:
             raise InputError(_("At most 254 structures can be taught together: leave some of the segments alone."))
         return named
 
-    def _drawn(self, entries: Iterable[SliceEntry], segmentIDs: Collection[str]) -> dict[Plane, dict[str, np.ndarray]]:
-        """What of the segments is on each slice that may be used."""
-        planes = SegmentPlanes(VolumeGrid.of(self._volumeNode), self._segmentationNode)
-        return {entry.plane: planes.masks(entry.plane, segmentIDs) for entry in entries if entry.isUsed}
+    def _planes(self) -> SegmentPlanes:
+        return SegmentPlanes(VolumeGrid.of(self._volumeNode), self._segmentationNode)
 
-    def _annotation(
-        self,
-        drawn: Mapping[Plane, Mapping[str, np.ndarray]],
-        labelOf: Mapping[str, int],
-        finishedFor: Mapping[Plane, tuple[str, ...] | None],
-    ) -> Annotation:
+    def _annotation(self, said: Said, labelOf: Mapping[str, int], strokes: Mapping[str, Stroke]) -> Annotation:
         grid = VolumeGrid.of(self._volumeNode)
         labels = np.zeros(grid.shape, np.uint8)
-        for (axis, index), masks in drawn.items():
-            target = np.moveaxis(labels, axis, 0)[index]
+        finished = {}
+        for plane, masks in said.finished.items():
+            target = np.moveaxis(labels, plane[0], 0)[plane[1]]
             target[:] = BACKGROUND
-            for segmentID, mask in masks.items():
-                target[mask] = labelOf[segmentID]
-        used = {label: self._segment(key) for key, label in labelOf.items() if any(key in on for on in drawn.values())}
+            here = {labelOf[key]: mask for key, mask in masks.items() if key in labelOf}
+            for label, mask in here.items():
+                target[mask] = label
+            if len(here) < len(labelOf):
+                finished[AnnotatedSlice(*plane)] = frozenset(here)
+        used = {label: self._segment(key) for key, label in labelOf.items() if key in said.drawn}
+        known = strokesOf(said, grid.shape, strokes)
         return Annotation(
             labels=labels,
             geometry=grid.geometry,
-            slices=tuple(AnnotatedSlice(*plane) for plane in sorted(drawn)),
+            slices=tuple(AnnotatedSlice(*plane) for plane in sorted(said.finished)),
             structures=tuple(sorted(used)),
             names={label: segment.GetName() for label, segment in used.items()},
             colors={label: tuple(segment.GetColor()) for label, segment in used.items()},
-            finished=_finished(drawn, labelOf, finishedFor),
+            finished=finished,
+            strokes={label: known[key] for key, label in labelOf.items() if key in known},
         )
 
     def _segment(self, segmentID: str) -> slicer.vtkSegment:
         return self._segmentationNode.GetSegmentation().GetSegment(segmentID)
-
-
-def _finished(
-    drawn: Mapping[Plane, Mapping[str, np.ndarray]],
-    labelOf: Mapping[str, int],
-    finishedFor: Mapping[Plane, tuple[str, ...] | None],
-) -> dict[AnnotatedSlice, frozenset[int]]:
-    """For which labels the slices are finished that are not finished for all: what is drawn on one always is."""
-    found = {}
-    for plane, masks in drawn.items():
-        said = finishedFor[plane]
-        labels = frozenset(n for key, n in labelOf.items() if said is None or key in said or key in masks)
-        if len(labels) < len(labelOf):
-            found[AnnotatedSlice(*plane)] = labels
-    return found
 
 
 def _chosen(terminologies: Mapping[int, str]) -> dict[int, str]:

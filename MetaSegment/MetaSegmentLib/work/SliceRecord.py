@@ -12,6 +12,7 @@ import slicer
 
 from ..scene.SegmentPlanes import EMPTY
 from ..scene.VolumeGrid import Plane
+from .MendedAnswer import MendedAnswer
 from .SliceEntry import SliceState
 
 _ATTRIBUTE = "MetaSegment.AnnotatedSlices"
@@ -26,7 +27,8 @@ class SliceRecord:
     `before` is how the plane looked before its first stroke (None: listed by hand, nothing to go back to), `after` how
     it looked while it was listed, the latest last. A plane that looks as before is taken off the list but remembered.
     Undo may clear all segments on its way to an earlier look (vtkSegmentation::DeepCopy). `finishedFor` are the IDs of
-    the segments that a finished plane was finished for, drawn there or not (None, as in older scenes: all). Example::
+    the segments that a finished plane was finished for, drawn there or not (None, as in older scenes: all); `answers`
+    are those of an answer that was mended there. Example::
 
         record = SliceRecord(SliceState.DONE, before=EMPTY, after=(fingerprint,))
         record = record.seen(EMPTY)              # undo: record.stateOf(EMPTY) is None
@@ -38,10 +40,11 @@ class SliceRecord:
     after: tuple[int, ...]
     isListed: bool = True
     finishedFor: tuple[str, ...] | None = None
+    answers: tuple[MendedAnswer, ...] = ()
 
     def seen(self, fingerprint: int) -> SliceRecord:
         """The record once the plane looks like that."""
-        if self.state in (SliceState.IGNORED, SliceState.ABSENT):
+        if self.state in (SliceState.IGNORED, SliceState.ABSENT, SliceState.ENDS):
             return self
         if self.isListed:
             isUndone = fingerprint == (EMPTY if self.before is None else self.before)
@@ -54,7 +57,7 @@ class SliceRecord:
 
     def stateOf(self, fingerprint: int) -> SliceState | None:
         """The state of the plane as it looks now; None where it is not listed."""
-        if self.state is SliceState.IGNORED:
+        if self.state in (SliceState.IGNORED, SliceState.ENDS):
             return self.state
         if self.state is SliceState.ABSENT:
             return self.state if fingerprint == EMPTY else SliceState.PARTLY
@@ -79,6 +82,7 @@ def load(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str) -> Records:
                     "state": SliceState(row["state"]),
                     "after": tuple(row["after"]),
                     "finishedFor": None if row.get("finishedFor") is None else tuple(row["finishedFor"]),
+                    "answers": tuple(MendedAnswer(**answer) for answer in row.get("answers", ())),
                 }
             )
             for row in rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..learner.ApplyRequest import ApplyRequest
 from ..learner.LearnerConnection import LearnerConnection
 from ..learner.SegmentRequest import SegmentRequest
 from ..scene.Parameters import Parameters
+from ..scene.SegmentRole import segmentsOf
 from ..scene.VolumeGrid import Plane
 from .PreviewDisplay import applyLook
 from .Session import Session
@@ -53,8 +54,8 @@ class Workflow:
         self._onJumped = onJumped
         self._later = later
         self._parameters: Parameters | None = None
-        self._used: set[Plane] = set()  # finished slices
-        self._asked: set[Plane] = set()  # of which the learner was asked about these
+        self._used: set[tuple[Plane, int]] = set()  # slices that say something
+        self._asked: set[tuple[Plane, int]] = set()  # of which the learner was asked about these
         self._request: SegmentRequest | ApplyRequest | None = None
         self.session: Session | None = None
         self.refusal = ""  #: why the chosen nodes cannot be used
@@ -77,6 +78,14 @@ class Workflow:
     def colors(self) -> Mapping[int, Color]:
         """By label of the answer, the structures' colours."""
         return self._request.colors if self._request else {}
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """By label of the answer, what the segments are called now."""
+        if self.session is None or self._request is None:
+            return {}
+        named = {key: segment.GetName() for key, segment in segmentsOf(self.session.segmentationNode)}
+        return {label: named[key] for label, key in self.session.shown.items() if key in named}
 
     def setParameters(self, parameters: Parameters | None) -> None:
         """Work on the nodes that the parameters name; what was under way on other nodes ends."""
@@ -106,13 +115,19 @@ class Workflow:
             self._giveUp()
             self.say(_("Cancelled."))
 
-    def accept(self, editorNode: slicer.vtkMRMLSegmentEditorNode, saveStateForUndo: Callable[[], object]) -> None:
-        """Write what the preview shows into the segments."""
+    def accept(
+        self,
+        editorNode: slicer.vtkMRMLSegmentEditorNode,
+        saveStateForUndo: Callable[[], object],
+        labels: Collection[int] | None = None,
+    ) -> None:
+        """Write what the preview shows into the segments, or the structures with these labels of the answer alone."""
         if self.session is None:
             return
         self._stop()
+        only = None if labels is None else [key for label, key in self.session.shown.items() if label in labels]
         try:
-            accepted = self.session.accept(editorNode, saveStateForUndo)
+            accepted = self.session.accept(editorNode, saveStateForUndo, only)
         except InputError as error:
             self.refuse(error)
             return
@@ -123,7 +138,7 @@ class Workflow:
         """Take the preview away; the segments stay as they are."""
         self._stop()
         if self.session:
-            self.session.preview.remove()
+            self.session.discard()
         self.answer = None
         self.say(_("Discarded."))
 
@@ -154,6 +169,23 @@ class Workflow:
             return
         slices = self.session.slices
         self._guarded(lambda: slices.remove(plane) if state is None else slices.mark(plane, state))
+
+    def beginMending(self, plane: Plane, segmentID: str, saveStateForUndo: Callable[[], object]) -> None:
+        """The user sets the brush on a plane: it works on the contour that the preview shows there."""
+        if session := self.session:
+            self._guarded(lambda: session.beginMending(plane, segmentID, saveStateForUndo))
+
+    def takeFromAnswer(self, plane: Plane, saveStateForUndo: Callable[[], object]) -> None:
+        """The preview's contours on a plane are right: they become the drawing of this slice, and finish it."""
+        if session := self.session:
+            self._guarded(lambda: session.takeFromAnswer(plane, saveStateForUndo))
+
+    def endHere(self, plane: Plane, segmentID: str, saveStateForUndo: Callable[[], object]) -> None:
+        """A structure is not on a plane any more; nothing is said of the others."""
+        if session := self.session:
+            self._guarded(lambda: session.endHere(plane, segmentID, saveStateForUndo))
+            if self.isPreviewing:
+                self._later(self._askWhatIsNew)
 
     def applyLook(self) -> None:
         """Draw the preview as the parameters say."""
@@ -230,7 +262,9 @@ class Workflow:
         if self._used != before:
             self.suggestion = None
         self._asked &= self._used  # a slice that is drawn on again is to be asked about again
-        if self._parameters and self._parameters.automatic:
+        mended = {plane for plane, look in before if look}
+        isMended = self.isPreviewing and any(plane in mended for plane, _look in self._used - before)
+        if isMended or (self._parameters and self._parameters.automatic):
             self._later(self._askWhatIsNew)  # the user is drawing or scrolling: no question and no dialog now
         self._onChanged()
 
@@ -239,8 +273,10 @@ class Workflow:
             shown = self._request if self.isPreviewing else None
             self._ask(shown.task if isinstance(shown, ApplyRequest) else None)
 
-    def _usedNow(self) -> set[Plane]:
-        return {entry.plane for entry in self.session.slices.entries() if entry.isUsed} if self.session else set()
+    def _usedNow(self) -> set[tuple[Plane, int]]:
+        """Planes that say something, and where an answer is being mended, how they look."""
+        entries = self.session.slices.entries() if self.session else ()
+        return {(entry.plane, entry.look) for entry in entries if entry.isUsed or entry.look}
 
     def _ask(self, task: Task | None) -> None:
         session, budget = self.session, self._budget()
