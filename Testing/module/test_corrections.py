@@ -1,4 +1,4 @@
-"""An answer is corrected where one looks: strokes on the preview, ends, contours taken from it, edits after accepting."""
+"""An answer is corrected where one looks: strokes, ends, contours taken from it, edits after accepting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from module.panel_fixtures import Panel, dice
+from module.panel_fixtures import Panel, dice, show
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -265,3 +265,27 @@ def test_mended_slices_are_known_again_when_the_scene_is_read(answered: Panel, t
     answered.host.close_scene()
     slicer.util.loadScene(str(tmp_path / "case.mrb"))
     assert (stroke_in(answered).outside == told).all()
+
+
+def test_existing_whole_segments_are_left_alone_until_the_user_says_otherwise(a_panel: Panel, a_body: Any) -> None:
+    import slicer
+
+    show(a_panel, a_body)
+    a_panel.add("organ")
+    a_panel.accept_whole(organ_of(a_panel), a_body.truth)
+    node = a_panel.session.segmentationNode
+    a_panel.ui.segmentationSelector.setCurrentNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode"))
+    a_panel.ui.segmentationSelector.setCurrentNode(node)
+    assert a_panel.ui.roleBox.currentIndex == 2
+    assert not a_panel.ui.segmentButton.enabled
+
+
+def test_slices_drawn_in_a_segmentation_read_alone_are_listed(a_panel_with_strokes: Panel, a_body: Any) -> None:
+    import slicer
+
+    panel = a_panel_with_strokes
+    node = panel.session.segmentationNode
+    read = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "read")
+    read.GetSegmentation().DeepCopy(node.GetSegmentation())
+    panel.ui.segmentationSelector.setCurrentNode(read)
+    assert panel.states() == {a_body.middle + offset: "done" for offset in (-6, 0, 6)}

@@ -128,6 +128,7 @@ def test_the_look_section_tells_how_familiar_a_volume_is(a_panel_that_segments, 
     panel.ui.applyButton.click()
     panel.wait()
     assert panel.ui.familiarityLabel.text.startswith("This volume is much like what was taught")
+    panel.ui.discardButton.click()
     another_body.voxels = np.random.default_rng(1).normal(0, 200, a_body.voxels.shape).astype(np.int16)
     show(panel, another_body, "Noise")
     assert panel.ui.familiarityLabel.text == ""

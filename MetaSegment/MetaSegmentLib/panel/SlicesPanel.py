@@ -11,12 +11,15 @@ import slicer
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
+from metasegment.segmentation import Segmentation
 
 from ..scene.SegmentRole import SegmentRole
 from ..scene.SlicePosition import positionOf
 from ..scene.VolumeGrid import Plane, VolumeGrid
+from ..work.AnswerProfile import AnswerProfile, profileOf
 from ..work.SliceEntry import SliceState
 from ..work.Workflow import Workflow
+from .SliceStrip import SliceStrip
 from .SliceTable import SliceTable, stateInWords
 from .SliceViewObserver import SliceViewObserver
 
@@ -38,6 +41,8 @@ class SlicesPanel:
         self._watch = watch
         self._shown: list[Plane] = []
         self._table = SliceTable(ui.sliceTable, self._onChosen)
+        self._strip = SliceStrip(ui.sliceStrip, self._onChosen)
+        self._profile: tuple[Segmentation | None, AnswerProfile | None] = (None, None)
         for role in SegmentRole:
             ui.roleBox.addItem(_roleInWords(role), role.value)
         ui.roleBox.connect("activated(int)", self._onRole)
@@ -88,6 +93,9 @@ class SlicesPanel:
         entries = session.slices.entries() if session else ()
         grid = VolumeGrid.of(session.volumeNode) if session else None
         self._table.show(session, self.plane)
+        found = self._workflow.suggestion
+        suggested = (found.axis, found.index) if found else None
+        self._strip.show(grid, entries, self._profileNow(), suggested, self.plane)
         for button in (ui.doneButton, ui.absentButton, ui.ignoreButton):
             button.enabled = self.plane is not None
         ui.endsButton.enabled = self.plane is not None and bool(ui.segmentEditor.currentSegmentID())
@@ -99,6 +107,12 @@ class SlicesPanel:
         for widget in (ui.tiltLabel, ui.alignButton):
             widget.visible = bool(tilted)
         self.updateRole()
+
+    def _profileNow(self) -> AnswerProfile | None:
+        answer = self._workflow.answer
+        if answer is not self._profile[0]:
+            self._profile = answer, profileOf(answer) if answer else None
+        return self._profile[1]
 
     def updateRole(self) -> None:
         """Show the role of the selected segment. The segment editor's signal tells of choices in its table alone, not

@@ -94,6 +94,7 @@ class Widget(VTKObservationMixin):
             Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
+        ui.segmentEditor.setEffectButtonStyle(qt.Qt.ToolButtonIconOnly)
         self._shortcuts = Shortcuts(
             {
                 "Ctrl+Return": ui.segmentButton,

@@ -99,9 +99,10 @@ class AnnotatedSlices(VTKObservationMixin):
         """Everything that is partly drawn is done: the user wants an answer now."""
         self._finish(lambda plane: True)
 
-    def mark(self, plane: Plane, state: SliceState) -> None:
+    def mark(self, plane: Plane, state: SliceState, finishedFor: Collection[str] | None = None) -> None:
         """Say what a plane is, listed or not; so existing segments become annotation (done).
 
+        `finishedFor` are the structures that it is finished for; by itself, all but those that only an answer shows.
         Raises InputError, saying what to do, for a plane outside the volume, one with no structure that shall be done,
         and one with a structure that shall be absent.
         """
@@ -114,17 +115,16 @@ class AnnotatedSlices(VTKObservationMixin):
             raise InputError(_("Nothing is drawn on this slice: mark it as 'structure absent' if that is so."))
         known = self._records.get(plane)
         before = known.before if known and known.isListed else None
-        finishedFor = tuple(self._structures)
-        if state is not SliceState.ABSENT:
-            drawn = self._planes.masks(plane, self._structures)
-            finishedFor = self._finishedFor(plane, drawn)
-        self._write({**self._records, plane: SliceRecord(state, before, (fingerprint,), finishedFor=finishedFor)})
+        if finishedFor is None and state is SliceState.ABSENT:
+            finishedFor = self._structures
+        elif finishedFor is None:
+            finishedFor = self._finishedFor(plane, self._planes.masks(plane, self._structures))
+        record = SliceRecord(state, before, (fingerprint,), finishedFor=tuple(finishedFor))
+        self._write({**self._records, plane: record})
 
     def markWhole(self, plane: Plane) -> None:
         """What is drawn on a plane is all there is of any structure, as after taking it from an answer."""
-        self.mark(plane, SliceState.DONE if self.fingerprint(plane) != EMPTY else SliceState.ABSENT)
-        record = replace(self._records[plane], finishedFor=tuple(self._structures))
-        self._write({**self._records, plane: record})
+        self.mark(plane, SliceState.DONE if self.fingerprint(plane) != EMPTY else SliceState.ABSENT, self._structures)
 
     def markEnd(self, plane: Plane, segmentID: str) -> None:
         """Say that a structure is not on a plane, and nothing of the others. Raises InputError where it is drawn."""

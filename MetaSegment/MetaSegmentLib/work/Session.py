@@ -32,6 +32,7 @@ from ..scene.WholeSegments import hasVoxels
 from .Acceptance import Acceptance, Accepted
 from .AcceptedAnswers import AcceptedAnswers
 from .AnnotatedSlices import AnnotatedSlices
+from .ExistingSegments import takeStock
 from .SceneBridge import SceneBridge
 from .SliceEntry import SliceState
 
@@ -65,6 +66,7 @@ class Session(VTKObservationMixin):
         self._bridge = SceneBridge(volumeNode, segmentationNode)
         self._accepted = AcceptedAnswers(volumeNode, segmentationNode)
         self.slices = AnnotatedSlices(volumeNode, segmentationNode, onSlices, self.answerOn, self._accepted.masksOn)
+        takeStock(volumeNode, segmentationNode, self.slices)
         self._asked: dict[Plane, int] = {}  # what was drawn on the listed planes when the learner was last asked
         self.shown: Mapping[int, str] = {}  #: by label of the answer that was shown last, the segments' IDs
         self._made: set[str] = set()  # segments that were added for an answer

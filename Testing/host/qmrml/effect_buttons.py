@@ -22,13 +22,16 @@ class EffectButtons(qt.QWidget):
         self._grid = qt.QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
 
-    def fill(self, names: list[str], columns: int) -> None:
-        """Shows buttons for these effects."""
+    def fill(self, names: list[str], columns: int, style: Any) -> None:
+        """Shows buttons for these effects; icons are initials."""
         while self._grid.count():
             self._grid.takeAt(0).widget().deleteLater()
         for position, name in enumerate(names):
             button = qt.QToolButton()
             button.setText(name)
+            button.setToolTip(name)
+            button.setIcon(_initial(button, name))
+            button.setToolButtonStyle(style)
             button.setCheckable(True)
             button.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
             button.clicked.connect(lambda *_, name=name: self._chosen(name))
@@ -39,3 +42,13 @@ class EffectButtons(qt.QWidget):
         for index in range(self._grid.count()):
             button = self._grid.itemAt(index).widget()
             button.setChecked(button.text == (active or "None"))
+
+
+def _initial(button: Any, name: str) -> Any:
+    size = button.fontMetrics().height()
+    pixmap = qt.QPixmap(size, size)
+    pixmap.fill(qt.Qt.transparent)
+    painter = qt.QPainter(pixmap)
+    painter.drawText(pixmap.rect(), qt.Qt.AlignCenter, name[:1])
+    painter.end()
+    return qt.QIcon(pixmap)

@@ -61,6 +61,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._parameters: Any = None
         self._logic: Any = None
         self._order: list[str] = []
+        self._effect_style = qt.Qt.ToolButtonTextBesideIcon
         self._updating = False
         self._observed: tuple[Any, Any] = (None, None)
         self._scene_events, self._parameter_events, self._segment_events = (Observers(self) for _ in range(3))
@@ -225,9 +226,13 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def effectNameOrder(self) -> tuple[str, ...]:
         return tuple(self._order)
 
+    def setEffectButtonStyle(self, style: Any) -> None:
+        self._effect_style = style
+        self.updateEffectList()
+
     def updateEffectList(self) -> None:
         rest = [name for name in EFFECTS if name not in self._order] if self.unorderedEffectsVisible else []
-        self._effects.fill([*self._order, *rest], self.effectColumnCount)
+        self._effects.fill([*self._order, *rest], self.effectColumnCount, self._effect_style)
 
     def setupViewObservations(self) -> None:
         pass  # only effects listen to the views
