@@ -13,11 +13,9 @@ from ..work.AnswerProfile import AnswerProfile
 from ..work.SliceEntry import SliceEntry, SliceState
 
 #: Cells of a bar: as many as a narrow panel can show.
-_CELLS = 64
+_CELLS = 36
 #: Pixels.
 _ROW_HEIGHT = 16
-#: How much the answer's colour turns to that of doubt where it is as unsure as it ever is on a plane's average.
-_DOUBT_GAIN = 3.0
 _SURE, _UNSURE = (120, 170, 220), (240, 150, 60)
 #: What is said of a slice, as one character; the latter wins where several lie in one cell.
 _MARKS = {
@@ -46,6 +44,7 @@ class SliceStrip:
         table.horizontalHeader().hide()
         table.horizontalHeader().setMinimumSectionSize(1)
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.verticalHeader().setMinimumSectionSize(1)
         table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         table.setFixedHeight(3 * _ROW_HEIGHT + 2 * table.frameWidth)
         table.setShowGrid(False)
@@ -80,14 +79,14 @@ class SliceStrip:
             first, last = (_planeAt(grid, axis, edge, cells) for edge in (cell, cell + 1))
             here = {index: mark for index, mark in marks.items() if first <= index < max(last, first + 1)}
             isThere, doubt = profile.at(axis, first, max(last, first + 1)) if profile else (False, 0.0)
-            if here or isThere:
+            if here or (profile and isThere):
                 item = qt.QTableWidgetItem("".join(here.values())[-1:])
                 item.setTextAlignment(qt.Qt.AlignCenter)
                 item.setToolTip(_tip(grid, axis, here, doubt))
                 if here:
                     item.setData(qt.Qt.UserRole, list(here)[-1])
-                if isThere:
-                    item.setBackground(qt.QBrush(_color(doubt)))
+                if profile and isThere:
+                    item.setBackground(qt.QBrush(_color(profile.relative(axis, doubt))))
                 self._table.setItem(axis, cell, item)
 
     def _onCell(self, row: int, column: int) -> None:
@@ -105,8 +104,7 @@ def _planeAt(grid: VolumeGrid, axis: int, cell: int, cells: int) -> int:
     return ceil(cell * grid.shape[axis] / cells)
 
 
-def _color(doubt: float) -> qt.QColor:
-    share = min(1.0, doubt * _DOUBT_GAIN)
+def _color(share: float) -> qt.QColor:
     return qt.QColor(*(round(sure + share * (unsure - sure)) for sure, unsure in zip(_SURE, _UNSURE, strict=True)))
 
 

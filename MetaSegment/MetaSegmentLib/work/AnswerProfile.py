@@ -27,6 +27,12 @@ class AnswerProfile:
         part = slice(max(0, first - self.starts[axis]), max(0, last - self.starts[axis]))
         return bool(self.isThere[axis][part].any()), float(self.uncertainty[axis][part].max(initial=0.0))
 
+    def relative(self, axis: int, uncertainty: float) -> float:
+        """Where an uncertainty lies among those along an axis: 0 at most the median … 1 the greatest."""
+        known = self.uncertainty[axis][self.isThere[axis]]
+        middle, greatest = np.median(known), known.max()
+        return float(np.clip((uncertainty - middle) / max(greatest - middle, 1e-6), 0, 1))
+
 
 def profileOf(answer: Segmentation) -> AnswerProfile:
     """Look along the three axes of an answer."""
