@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from ..scene.Parameters import Parameters, connectWidgets
 from ..scene.SceneNodes import sliceViewsOf
 from ..scene.SegmentationOf import belongsTo, segmentationOf
 from ..scene.VolumeGrid import Plane
+from ..work.Autosave import Autosave
 from ..work.Preparation import Preparation
 from ..work.TaskKeeping import TaskKeeping
 from ..work.Workflow import Workflow
@@ -35,6 +37,7 @@ from .SliceViewObserver import SliceViewObserver
 from .TaskPanel import TaskPanel
 from .VolumePanel import VolumePanel
 
+_AUTOSAVE_MS = 60_000
 _EDITOR_TAG = "MetaSegment.SegmentEditor"
 #: The effects that draw and correct; the Segment Editor module has the others.
 _EFFECTS = ("Paint", "Draw", "Erase", "Level tracing", "Threshold", "Scissors", "Islands", "Smoothing")
@@ -93,6 +96,12 @@ class Widget(VTKObservationMixin):
             ExportPanel(ui, self.workflow, self._background, self.settings.choice),
             Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
+        self._autosave = Autosave(self.workflow, Path(slicer.app.temporaryPath) / "MetaSegment")
+        self._parts.append(self._autosave)
+        self._saving = qt.QTimer()
+        self._saving.setInterval(_AUTOSAVE_MS)
+        self._saving.connect("timeout()", self._autosave.save)
+        self._saving.start()
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
         ui.segmentEditor.setEffectButtonStyle(qt.Qt.ToolButtonIconOnly)
         self._shortcuts = Shortcuts(
@@ -137,8 +146,10 @@ class Widget(VTKObservationMixin):
         """The panel goes away: nothing of it may run or listen any more."""
         self.exit()
         self._watch.release()
+        self._saving.stop()
         self._end()
         self.removeObservers()
+        self._autosave.forget()
         self.connection.close()
         self._background.stop()
 
@@ -229,6 +240,18 @@ class Widget(VTKObservationMixin):
         self.workflow.setParameters(parameters)
         if self.workflow.session is not before:
             self.slices.onSession()
+            self._offerAutosave()
+
+    def _offerAutosave(self) -> None:
+        """What was drawn in this volume when Slicer ended without saving it."""
+        path = self._autosave.found()
+        if path is None or self._volume is None:
+            return
+        question = _("Slices drawn in '{volume}' were not saved when Slicer ended. Take them up again?")
+        if slicer.util.confirmYesNoDisplay(question.format(volume=self._volume.GetName())):
+            self._autosave.restore(path)
+        else:
+            self._autosave.dismiss(path)
 
     def _isKeptBack(self, parameters: Parameters) -> bool:
         """Whether the user keeps the volume of a result that was neither accepted nor discarded."""

@@ -161,6 +161,20 @@ class AnnotatedSlices(VTKObservationMixin):
         """What is said of a plane; None for one that is not listed."""
         return next((entry.state for entry in self.entries() if entry.plane == plane), None)
 
+    def takeUp(self, records: Records) -> None:
+        """Go on with records from elsewhere, as after a crash."""
+        self._write(dict(records))
+
+    @property
+    def key(self) -> str:
+        """Text that is the same for volumes on the same grid, in the same frame."""
+        return self._key
+
+    @property
+    def records(self) -> Records:
+        """What is remembered, by plane."""
+        return dict(self._records)
+
     def remove(self, plane: Plane) -> None:
         """Take a plane off the list; what is drawn there stays in the segments."""
         self._write({known: record for known, record in self._records.items() if known != plane})

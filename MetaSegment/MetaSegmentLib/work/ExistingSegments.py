@@ -11,6 +11,7 @@ from ..scene.WholeSegments import SegmentBody, segmentBodies
 from .AcceptedAnswers import acceptanceOf
 from .AnnotatedSlices import AnnotatedSlices
 from .SliceEntry import SliceState
+from .SliceRecord import hasRecords
 
 
 def takeStock(
@@ -25,7 +26,7 @@ def takeStock(
     """
     segmentation = segmentationNode.GetSegmentation()
     keys = [key for key in structureIDs(segmentationNode) if not acceptanceOf(segmentation.GetSegment(key))]
-    if slices.entries() or not keys:
+    if hasRecords(segmentationNode) or not keys:
         return
     bodies = segmentBodies(VolumeGrid.of(volumeNode), segmentationNode, keys)
     drawn = {key: _slicesOf(body) for key, body in bodies.items()}

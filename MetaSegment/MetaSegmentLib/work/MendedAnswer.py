@@ -26,10 +26,19 @@ class MendedAnswer:
     @classmethod
     def of(cls, segmentID: str, acceptance: str, mask: np.ndarray) -> MendedAnswer:
         """Pack a mask."""
-        packed = base64.b64encode(zlib.compress(np.packbits(mask).tobytes())).decode()
-        return cls(segmentID, acceptance, packed)
+        return cls(segmentID, acceptance, packed(mask))
 
     def mask(self, shape: tuple[int, ...]) -> np.ndarray:
         """The mask bool of that shape (rows, columns)."""
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), np.uint8)
-        return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)
+        return unpacked(self.packed, shape)
+
+
+def packed(mask: np.ndarray) -> str:
+    """A mask as text."""
+    return base64.b64encode(zlib.compress(np.packbits(mask).tobytes())).decode()
+
+
+def unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask bool of that shape that `packed` made a text of."""
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)

@@ -75,30 +75,44 @@ def load(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str) -> Records:
     """The records stored in the node for the volume grid `key`; none where the text is not ours."""
     try:
         rows = _stored(segmentationNode).get(key, [])
-        return {
-            (int(row.pop("axis")), int(row.pop("index"))): SliceRecord(
-                **{
-                    **row,
-                    "state": SliceState(row["state"]),
-                    "after": tuple(row["after"]),
-                    "finishedFor": None if row.get("finishedFor") is None else tuple(row["finishedFor"]),
-                    "answers": tuple(MendedAnswer(**answer) for answer in row.get("answers", ())),
-                }
-            )
-            for row in rows
-        }
+        return recordsFrom(rows)
     except (AttributeError, KeyError, TypeError, ValueError):
         logging.warning("MetaSegment: the scene's list of annotated slices cannot be read; starting an empty one")
         return {}
 
 
-def store(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str, records: Mapping[Plane, SliceRecord]) -> None:
-    """Write the records for the volume grid `key` into the node, beside those for other grids."""
-    grids = _stored(segmentationNode)
-    rows = [
+def recordsFrom(rows: list[dict[str, Any]]) -> Records:
+    """The records that `rowsOf` made rows of. Raises KeyError, TypeError or ValueError for other rows."""
+    return {
+        (int(row["axis"]), int(row["index"])): SliceRecord(
+            state=SliceState(row["state"]),
+            before=row["before"],
+            after=tuple(row["after"]),
+            isListed=row["isListed"],
+            finishedFor=None if row.get("finishedFor") is None else tuple(row["finishedFor"]),
+            answers=tuple(MendedAnswer(**answer) for answer in row.get("answers", ())),
+        )
+        for row in rows
+    }
+
+
+def rowsOf(records: Mapping[Plane, SliceRecord]) -> list[dict[str, Any]]:
+    """Records in a form that JSON keeps."""
+    return [
         {"axis": axis, "index": index, **asdict(record), "state": record.state.value}
         for (axis, index), record in sorted(records.items())
     ]
+
+
+def hasRecords(segmentationNode: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether anything was ever listed in a segmentation, for whichever volume."""
+    return bool(segmentationNode.GetAttribute(_ATTRIBUTE))
+
+
+def store(segmentationNode: slicer.vtkMRMLSegmentationNode, key: str, records: Mapping[Plane, SliceRecord]) -> None:
+    """Write the records for the volume grid `key` into the node, beside those for other grids."""
+    grids = _stored(segmentationNode)
+    rows = rowsOf(records)
     grids = {**grids, key: rows} if rows else {other: kept for other, kept in grids.items() if other != key}
     segmentationNode.SetAttribute(_ATTRIBUTE, json.dumps(grids) if grids else None)
 
