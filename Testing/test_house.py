@@ -18,6 +18,7 @@ FLOORS = """
     cohort benchmark training
     service demo episodes
     segmenter
+    report
     strategies client pictures
     transfer prompts wire export
     network

@@ -16,6 +16,7 @@ from ..memory import is_out_of_memory
 _COMMANDS = (
     *("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info"),
     *("anatomy", "bundle"),
+    "report",
 )
 
 

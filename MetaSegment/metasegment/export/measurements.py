@@ -1,4 +1,5 @@
-"""Numbers about one structure: volume, diameters, intensities. Knows nothing of files, and leaves surfaces to `mesh`.
+"""Numbers about one structure: volume, diameters, place, intensities. Knows nothing of files, and leaves surfaces to
+`mesh`.
 
 Masks are boolean (k, j, i).
 """
@@ -16,21 +17,41 @@ _POINTS_AT_ONCE = 512  # distances to all others are held for so many points at 
 
 @dataclass(frozen=True)
 class Shape:
-    """Size of a structure; diameters are from outer voxel face to outer voxel face."""
+    """Size of a structure; diameters are from outer voxel face to outer voxel face.
+
+    The longest axial diameter lies on slice `diameter_slice` (index along k), and so does the longest one perpendicular
+    to it, of the outline's convex hull: the two of the WHO's criteria, the first that of RECIST 1.1.
+    """
 
     voxels: int
     volume_ml: float
     diameter_axial_mm: float
+    diameter_perpendicular_mm: float
+    diameter_slice: int
     diameter_3d_mm: float
 
 
 @dataclass(frozen=True)
+class Position:
+    """The centroid of a structure in LPS mm."""
+
+    left_mm: float
+    posterior_mm: float
+    superior_mm: float
+
+
+@dataclass(frozen=True)
 class Intensity:
-    """Values of the image in a structure, in its own unit (HU, Bq/ml, ...); the SD is that of all its voxels."""
+    """Values of the image in a structure, in its own unit (HU, Bq/ml, ...); the SD is that of all its voxels, p10
+    and p90 are percentiles.
+    """
 
     mean: float
     sd: float
     min: float
+    p10: float
+    median: float
+    p90: float
     max: float
 
 
@@ -38,32 +59,36 @@ def shape_of(mask: np.ndarray, geometry: Geometry) -> Shape:
     """Measure a mask that has voxels. "Axial" is the plane of the slices, k."""
     voxels = int(np.count_nonzero(mask))
     axes = geometry.index_to_world[:3, :3]
-    axial, overall = _diameters(mask, axes)
+    hulls = {k: _hull(_ends_of_rows(mask[k])) for k in np.flatnonzero(mask.any(axis=(1, 2))).tolist()}
+    points = {k: np.column_stack([hull, np.full(len(hull), k)]) for k, hull in hulls.items()}
+    lengths = {k: _longest(on_slice, axes, faces=2) for k, on_slice in points.items()}
+    widest = max(lengths, key=lengths.__getitem__)
     return Shape(
         voxels=voxels,
         volume_ml=voxels * abs(float(np.linalg.det(axes))) / 1000,
-        diameter_axial_mm=axial,
-        diameter_3d_mm=overall,
+        diameter_axial_mm=lengths[widest],
+        diameter_perpendicular_mm=_perpendicular(hulls[widest], np.linalg.norm(axes[:, :2], axis=0)),
+        diameter_slice=widest,
+        diameter_3d_mm=_longest(np.concatenate(list(points.values())), axes, faces=3),
     )
+
+
+def position_of(mask: np.ndarray, geometry: Geometry) -> Position:
+    """The centroid of a mask that has voxels."""
+    counts = [mask.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in (2, 1, 0)]
+    index = [float(np.average(np.arange(len(count)), weights=count)) for count in counts]
+    left, posterior, superior, _ = (geometry.index_to_world @ [*index, 1.0]).tolist()
+    return Position(left, posterior, superior)
 
 
 def intensity_of(mask: np.ndarray, values: np.ndarray) -> Intensity:
     """Of the image's `values` (k, j, i) in a mask that has voxels; NaN is no value, and all are NaN where none is."""
     inside = values[mask].astype(np.float64)
     inside = inside[~np.isnan(inside)] if not np.isnan(inside).all() else inside
-    return Intensity(float(inside.mean()), float(inside.std()), float(inside.min()), float(inside.max()))
-
-
-def _diameters(mask: np.ndarray, axes: np.ndarray) -> tuple[float, float]:
-    """Longest distances in mm within one slice and overall; columns of `axes` are the steps of i, j, k in mm."""
-    hulls = []
-    axial = 0.0
-    for k in np.flatnonzero(mask.any(axis=(1, 2))).tolist():
-        corners = _hull(_ends_of_rows(mask[k]))
-        points = np.column_stack([corners, np.full(len(corners), k)])
-        axial = max(axial, _longest(points, axes, faces=2))
-        hulls.append(points)
-    return axial, _longest(np.concatenate(hulls), axes, faces=3)
+    p10, median, p90 = np.percentile(inside, (10, 50, 90)).tolist()
+    return Intensity(
+        float(inside.mean()), float(inside.std()), float(inside.min()), p10, median, p90, float(inside.max())
+    )
 
 
 def _ends_of_rows(plane: np.ndarray) -> np.ndarray:
@@ -107,3 +132,23 @@ def _longest(points: np.ndarray, axes: np.ndarray, faces: int) -> float:
     apart = world[pair[1]] - world[pair[0]]
     steps = np.concatenate([axes.T[:faces], -axes.T[:faces]]) / 2
     return float(np.linalg.norm(apart + steps[:, None] - steps[None], axis=-1).max())
+
+
+def _perpendicular(corners: np.ndarray, spacing: np.ndarray) -> float:
+    """Longest chord in mm perpendicular to the longest diameter of a convex outline.
+
+    `corners` are pixels (i, j) of `spacing` mm; the outline runs around their faces.
+    """
+    half = np.concatenate([np.eye(2), -np.eye(2)]) / 2
+    outline = _hull(np.unique(((corners[:, None] + half) * spacing).reshape(-1, 2), axis=0))
+    apart = outline[:, None] - outline
+    first, second = np.unravel_index(int((apart**2).sum(axis=-1).argmax()), apart.shape[:2])
+    along = apart[first, second] / np.linalg.norm(apart[first, second])
+    x, y = outline @ along, outline @ [-along[1], along[0]]
+    # The width of a convex outline bends at its corners alone, so that the widest place is at one of them.
+    steps = np.roll(x, -1) - x
+    share = (x[:, None] - x) / np.where(steps == 0, np.inf, steps)
+    crossed = (share >= 0) & (share <= 1)
+    heights = y + share * (np.roll(y, -1) - y)
+    widths = np.where(crossed, heights, -np.inf).max(axis=1) - np.where(crossed, heights, np.inf).min(axis=1)
+    return float(widths.max())

@@ -26,6 +26,9 @@ _PHILIPS = (0x7053, "Philips PET Private Group", 0x00)
 _DAY = timedelta(days=1)
 #: A sphere of 1 ml, of PERCIST's SUVpeak (Wahl et al., J Nucl Med 2009).
 _PEAK_RADIUS_MM = (3 * 1000 / (4 * np.pi)) ** (1 / 3)
+#: Share of the highest SUV from which a voxel counts as metabolically active (EANM guidelines 2.0, Boellaard et al.,
+#: Eur J Nucl Med Mol Imaging 2015).
+_ACTIVE = 0.41
 
 
 class NoSuv(Exception):
@@ -34,11 +37,15 @@ class NoSuv(Exception):
 
 @dataclass(frozen=True)
 class Uptake:
-    """SUV by body weight, g/ml, in one structure."""
+    """SUV by body weight, g/ml, in one structure; metabolic tumour volume (MTV, its voxels of at least 41 % of the
+    highest SUV) and total lesion glycolysis (TLG, that volume times its mean SUV).
+    """
 
     suv_mean: float
     suv_max: float
     suv_peak: float
+    mtv_ml: float
+    tlg_g: float
 
 
 def suv_factor(folder: Path) -> float | None:
@@ -52,8 +59,16 @@ def suv_factor(folder: Path) -> float | None:
 
 def uptake_of(mask: np.ndarray, volume: Volume, factor: float) -> Uptake:
     """Of a mask (k, j, i) that has voxels; the peak is the highest mean in 1 ml around one of its voxels."""
-    inside = volume.array[mask].astype(np.float64)
-    return Uptake(float(inside.mean()) * factor, float(inside.max()) * factor, _peak(mask, volume) * factor)
+    inside = volume.array[mask].astype(np.float64) * factor
+    active = inside[inside >= _ACTIVE * inside.max()]
+    voxel_ml = float(np.prod(volume.geometry.spacing)) / 1000
+    return Uptake(
+        suv_mean=float(inside.mean()),
+        suv_max=float(inside.max()),
+        suv_peak=_peak(mask, volume) * factor,
+        mtv_ml=len(active) * voxel_ml,
+        tlg_g=float(active.sum()) * voxel_ml,
+    )
 
 
 def _factor(header: Dataset) -> float:

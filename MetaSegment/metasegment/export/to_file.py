@@ -50,16 +50,19 @@ def to_file(
         return _to_dicom(segmentation, path, kind, reference, names)
     # A table keeps voxels without a value, which count in no mean.
     image = None if reference is None else (read_voxels if kind in TABLES else read_volume)(reference)
-    structures = _structures(segmentation, image, reference, names)
+    structures = structures_on(segmentation, image, reference, names)
     notes = structures.notes if image is None else image.notes + structures.notes
     if kind in SURFACES:
         from .surface import write_surfaces
 
         return Written(write_surfaces(structures, path), notes)
     if kind in TABLES:
+        from .measured import measure
         from .table import write_table
 
-        return Written((path,), notes + write_table(structures, path, image, reference))
+        measurements = measure(structures, image, reference)
+        write_table(measurements, path)
+        return Written((path,), notes + measurements.notes)
     write_label_map(structures, path, Path(segmentation if reference is None else reference))
     return Written((path,), notes)
 
@@ -89,9 +92,10 @@ def _to_dicom(
     return Written((path,), source.volume.notes + structures.notes)
 
 
-def _structures(
+def structures_on(
     segmentation: str | Path, image: Volume | None, reference: str | Path | None, names: Sequence[str]
 ) -> Structures:
+    """Read a segmentation onto the grid of the image that was read from `reference`, or on its own without one."""
     if image is None or reference is None:
         return read_structures(segmentation, names=names)
     frame = frame_of_reference_in(reference) if Path(reference).is_dir() else None

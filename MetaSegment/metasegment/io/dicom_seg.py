@@ -107,13 +107,13 @@ def _description(number: int, segment: Segment) -> hd.seg.SegmentDescription:
     description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=long_string(segment.name),
-        segmented_property_category=_concept(what.category),
-        segmented_property_type=_concept(what.type),
+        segmented_property_category=concept(what.category),
+        segmented_property_type=concept(what.type),
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
         algorithm_identification=method,
         tracking_uid=hd.UID(),
         tracking_id=long_string(segment.name),
-        anatomic_regions=[_concept(what.region)] if what.region else None,
+        anatomic_regions=[concept(what.region)] if what.region else None,
         display_color=hd.color.CIELabColor.from_rgb(*(round(255 * part) for part in segment.color)),
     )
     for item, keyword, code in (
@@ -121,11 +121,12 @@ def _description(number: int, segment: Segment) -> hd.seg.SegmentDescription:
         (description.get("AnatomicRegionSequence"), "AnatomicRegionModifierSequence", what.region_modifier),
     ):
         if item and code:
-            setattr(item[0], keyword, [_concept(code)])
+            setattr(item[0], keyword, [concept(code)])
     return description
 
 
-def _concept(code: Code) -> hd.sr.CodedConcept:
+def concept(code: Code) -> hd.sr.CodedConcept:
+    """A code as highdicom has it."""
     import highdicom as hd
 
     return hd.sr.CodedConcept(code.value, code.scheme, code.meaning)

@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 from metasegment.cli import main
 from metasegment.errors import InputError
 from metasegment.export import to_file, write_segmentation
-from metasegment.export.measurements import shape_of
+from metasegment.export.measurements import position_of, shape_of
 from metasegment.export.mesh import enclosed_volume, smooth_surface, surface_area
 from metasegment.io.volume_file import write_volume
 from metasegment.volume import Geometry, Volume
@@ -68,6 +68,31 @@ def test_diameters_are_those_of_all_pairs_of_voxels(seed: int, geometry_with: Bu
     # Outer faces add half a voxel on both sides, along an axis.
     assert axial <= shape.diameter_axial_mm <= axial + SPACING[0] + 1e-9
     assert overall <= shape.diameter_3d_mm <= overall + SPACING[2] + 1e-9
+
+
+@pytest.mark.parametrize("angle", [0, 30, 77])
+def test_the_perpendicular_diameter_is_the_widest_across_the_longest(angle: float, geometry_with: Build) -> None:
+    """A box of 40 by 12 mm turned in its plane: its longest diameter is the diagonal, a known chord crosses it."""
+    geometry = geometry_with((300, 300, 3), (0.25, 0.25, 5))
+    j, i = (np.arange(300) - 150)[:, None] * 0.25, (np.arange(300) - 150) * 0.25
+    turned = math.radians(angle)
+    along, across = (
+        i * math.cos(turned) + j * math.sin(turned),
+        j * math.cos(turned) - i * math.sin(turned),
+    )
+    mask = np.zeros(geometry.shape, bool)
+    mask[2] = (abs(along) <= 20) & (abs(across) <= 6)
+    shape = shape_of(mask, geometry)
+    assert shape.diameter_slice == 2
+    assert shape.diameter_axial_mm == pytest.approx(math.hypot(40, 12), abs=0.5)
+    assert shape.diameter_perpendicular_mm == pytest.approx(12 / math.cos(math.atan2(12, 40)), abs=0.5)
+
+
+def test_the_position_is_the_centroid_in_the_patient(a_ball: tuple[np.ndarray, Geometry]) -> None:
+    mask, geometry = a_ball
+    place = position_of(mask, geometry)
+    expected = geometry.index_to_world @ [30, 30, 10, 1]
+    assert (place.left_mm, place.posterior_mm, place.superior_mm) == pytest.approx(tuple(expected[:3]), abs=0.01)
 
 
 THIN = {"voxel": (5, 5, 5), "line": (5, slice(2, 12), 5), "sheet": (5, slice(2, 12), slice(3, 13))}
@@ -126,7 +151,8 @@ def test_a_table_has_a_row_for_each_structure_with_voxels(two_balls: tuple[Path,
 def test_without_an_image_there_are_shapes_alone(two_balls: tuple[Path, Volume], tmp_path: Path) -> None:
     to_file(two_balls[0], tmp_path / "out.csv")
     assert list(_rows(tmp_path / "out.csv")[0]) == [
-        "label", "name", "voxels", "volume_ml", "diameter_axial_mm", "diameter_3d_mm", "surface_cm2"
+        "label", "name", "voxels", "volume_ml", "diameter_axial_mm", "diameter_perpendicular_mm", "diameter_slice",
+        "diameter_3d_mm", "left_mm", "posterior_mm", "superior_mm", "surface_cm2"
     ]  # fmt: skip
 
 
@@ -185,6 +211,10 @@ def test_suv_of_a_pet_series(
     assert rind["suv_max"] == pytest.approx(200 * factor, rel=1e-4)
     assert core["suv_max"] == pytest.approx(5000 * factor, rel=1e-4)
     assert core["suv_mean"] == pytest.approx(core["mean"] * factor, rel=1e-4)
+    # Of the core only the hot voxel has 41 % of the highest value, of the rind all have.
+    assert core["mtv_ml"] == pytest.approx(math.prod(SPACING) / 1000, rel=1e-4)
+    assert core["tlg_g"] == pytest.approx(core["mtv_ml"] * core["suv_max"], rel=1e-4)
+    assert rind["mtv_ml"] == pytest.approx(rind["volume_ml"], rel=1e-4)
     # 1 ml has so many voxels; one of them is the hot one, some lie outside the core.
     assert 0.5 * 1000 * factor < core["suv_peak"] < 1100 * factor
 
