@@ -49,8 +49,23 @@ class NextSlice:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What is unusual about a structure, in one line; `kind` is one word for programs.
+
+    `severity` orders remarks, the worst highest: 1 is at the limit of what is usual.
+    """
+
+    kind: str
+    text: str
+    severity: float
+
+
+@dataclass(frozen=True)
 class StructureResult:
-    """One structure of a result; `estimated_dice` (0…1) is what the gate expects on voxels that were not annotated."""
+    """One structure of a result; `estimated_dice` (0…1) is what the gate expects on voxels that were not annotated.
+
+    `remarks` say what is unusual about it, the worst first.
+    """
 
     label: int
     name: str
@@ -58,6 +73,7 @@ class StructureResult:
     volume_ml: float
     estimated_dice: float
     strategy: str
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

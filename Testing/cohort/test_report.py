@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from metasegment.cohort.studies import Study, find_studies
 from metasegment.io.task_file import to_bytes
 from metasegment.network.unet import RELEASED
 from metasegment.pictures.thumbnail import SIDE, save_thumbnail
-from metasegment.segmentation import Budget, StructureResult
+from metasegment.segmentation import Budget, Remark, StructureResult
 from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.volume import Geometry, Volume
 
@@ -64,19 +65,21 @@ def test_the_worst_come_first_and_what_failed_before_them() -> None:
         Row("one bad structure", "", (liver(0.99), liver(0.4)), 0.9),
         Row("unfamiliar", "", (liver(0.95),), 0.2),
         Row("failed", "", failure="it is truncated"),
+        Row("small", "", (replace(liver(0.95), remarks=(Remark("volume", "unusual: 90 ml", 7.0),)),), 0.9),
     ]
-    assert [row.case for row in worst_first(rows)] == ["failed", "one bad structure", "unfamiliar", "good"]
+    assert [row.case for row in worst_first(rows)] == ["failed", "small", "one bad structure", "unfamiliar", "good"]
 
 
 def test_the_table_has_a_line_for_each_structure_and_each_failure(output: Output) -> None:
-    rows = [Row("a", "", failure="no"), Row("b", "", (liver(0.9), liver(0.8, 0.25)), 0.5, 12.34, "cpu", ("one", "two"))]
+    small = replace(liver(0.8, 0.25), remarks=(Remark("volume", "unusual: 0.25 ml", 7.0),))
+    rows = [Row("a", "", failure="no"), Row("b", "", (liver(0.9), small), 0.5, 12.34, "cpu", ("one", "two"))]
     write_report(output, rows, 2)
     with output.table.open(newline="") as file:
         table = list(csv.reader(file))
     assert table[1:] == [
-        ["a", "", "", "", "", "0.0", "", "no"],
-        ["b", "liver", "1200.000", "0.900", "0.500", "12.3", "one; two", ""],
-        ["b", "liver", "0.250", "0.800", "0.500", "12.3", "one; two", ""],
+        ["a", "", "", "", "", "", "0.0", "", "no"],
+        ["b", "liver", "1200.000", "0.900", "", "0.500", "12.3", "one; two", ""],
+        ["b", "liver", "0.250", "0.800", "unusual: 0.25 ml", "0.500", "12.3", "one; two", ""],
     ]
 
 

@@ -214,3 +214,12 @@ def test_a_saved_scene_continues_where_it_stopped(a_panel_that_segments, tmp_pat
     panel.ui.segmentButton.click()
     panel.wait()
     assert panel.workflow.isPreviewing
+
+
+def test_what_is_unusual_by_its_name_is_told_below_the_result(a_panel_that_segments):
+    panel = a_panel_that_segments
+    panel.segments.GetNthSegment(0).SetName("liver")
+    panel.ui.segmentButton.click()
+    panel.wait()
+    assert "liver: Unusual: " in panel.ui.warningLabel.text
+    assert "ml, adults have" in panel.ui.warningLabel.text

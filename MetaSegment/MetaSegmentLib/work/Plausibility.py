@@ -1,16 +1,16 @@
-"""Judges an answer: the estimate in words, and warnings of what cannot well be right. Changes nothing."""
+"""Judges an answer: the estimate in words, and what the learner remarks on. Changes nothing.
+
+What is unusual is found by the learner (`metasegment.anatomy.plausibility`) and comes with the answer.
+"""
 
 from __future__ import annotations
 
-import numpy as np
 from slicer.i18n import tr as _
 
 from metasegment.segmentation import Segmentation, StructureResult
 
 #: Below these Dice values an overlap counts as good, fair and poor; radiologists' own drawings agree by about 0.85.
 _GOOD, _FAIR, _POOR = 0.95, 0.85, 0.70
-#: Sides of the volume at which a structure may end: more than a body part that runs through has.
-_MOST_SIDES = 3
 
 
 def estimateInWords(dice: float) -> str:
@@ -37,19 +37,17 @@ def familiarityInWords(familiarity: float) -> str:
     return text.format(familiarity=familiarity)
 
 
-def warningOf(structure: StructureResult, labels: np.ndarray) -> str | None:
-    """What looks implausible about a structure of the label map (k, j, i), in one sentence; None where all is well."""
+def warningOf(structure: StructureResult) -> str | None:
+    """What looks implausible about a structure, in one sentence or more; None where all is well."""
     if structure.voxels == 0:
         return _("Nothing was found beyond your slices: annotate one more slice through it.")
-    if structure.estimated_dice < _POOR:
-        return _("Unsure: annotate one more slice before you rely on it.")
-    sides = [np.take(labels, end, axis) == structure.label for axis in range(3) for end in (0, -1)]
-    if sum(bool(side.any()) for side in sides) > _MOST_SIDES:
-        return _("Reaches most sides of the volume: it may have leaked into its surroundings.")
-    return None
+    unsure = structure.estimated_dice < _POOR
+    lines = [_("Unsure: annotate one more slice before you rely on it.")] if unsure else []
+    lines += [remark.text[:1].upper() + remark.text[1:] + "." for remark in structure.remarks]
+    return " ".join(lines) or None
 
 
 def warningsOf(answer: Segmentation) -> dict[int, str]:
     """By label, the warnings for an answer."""
-    found = ((structure.label, warningOf(structure, answer.labels)) for structure in answer.structures)
+    found = ((structure.label, warningOf(structure)) for structure in answer.structures)
     return {label: warning for label, warning in found if warning}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .atlas import Size, atlas
 from .lookup import Match, recognise
@@ -11,6 +11,8 @@ from .lookup import Match, recognise
 #: Extents along the body's axes: from head to foot, left to right, front to back.
 AXES = ("si", "lr", "ap")
 _ADULTS = ("adult", "woman", "man")
+#: By how its number was had, the factor by which a usual range is wider at both ends than its source says.
+_SLACK = {"read": 1.1, "transcribed": 1.15, "recalled": 1.25, "estimate": 1.4}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,19 @@ def expected_length(name: str, axis: str, whom: str | None = None) -> Band | Non
     if axis not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, not {axis}")
     return _expected(recognise(name), axis, whom)
+
+
+def usual_range(match: Match, measure: str) -> Band | None:
+    """What an adult's structure may measure before it is unusual: wider than a prior's band, the more so the less its
+    source was read. `measure` as in `Size`.
+    """
+    sizes = [_widened(size) for size in match.structure.sizes]
+    return _expected(replace(match, structure=replace(match.structure, sizes=tuple(sizes))), measure, None)
+
+
+def _widened(size: Size) -> Size:
+    slack = _SLACK[atlas().sources[size.source]["reading"]]
+    return replace(size, low=size.low / slack, high=size.high * slack)
 
 
 def _expected(match: Match | None, measure: str, whom: str | None) -> Band | None:

@@ -37,6 +37,7 @@ def as_text(result: Segmentation) -> str:
     """A few lines for a terminal."""
     lines = [f"{'structure':<24} {'volume':>10} {'estimated Dice':>15}  strategy"]
     lines += [f"{s.name:<24} {s.volume_ml:>7.1f} ml {s.estimated_dice:>15.2f}  {s.strategy}" for s in result.structures]
+    lines += [f"{s.name}: {remark.text}" for s in result.structures for remark in s.remarks]
     if result.familiarity is not None:
         lines.append(
             f"familiarity {result.familiarity:.2f}: 1 is like the images that the task was taught on, 0 is not"

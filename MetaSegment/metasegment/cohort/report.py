@@ -15,7 +15,7 @@ from ..io.files import written_beside
 from ..segmentation import StructureResult
 from .output import Output, Row
 
-_COLUMNS = ("case", "structure", "volume_ml", "estimated_dice", "familiarity", "seconds", "notes", "failure")
+_COLUMNS = ("case", "structure", "volume_ml", "estimated_dice", "remarks", "familiarity", "seconds", "notes", "failure")
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #1b1f24; background: #fff }
 table { border-collapse: collapse }
@@ -30,18 +30,20 @@ img { display: block; background: #000; border-radius: 3px }
 small { color: #57606a }
 """
 _ABOUT = (
-    "Worst first, by estimated Dice; what could not be done comes before. Pictures: axial, coronal and sagittal planes "
-    "that show most of the structures, the patient's right on the left, the head up. Familiarity: 1 where the volume "
-    "is like those the task was taught on, 0 where it is unlike. Estimates are no measurements: review every result."
+    "Worst first: what could not be done, what is unusual, then by estimated Dice. Pictures: axial, coronal and "
+    "sagittal planes that show most of the structures, the patient's right on the left, the head up. Familiarity: 1 "
+    "where the volume is like those the task was taught on, 0 where it is unlike. Estimates are no measurements: "
+    "review every result."
 )
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
-    """What could not be done, then by the lowest estimated Dice of a case's structures, then by familiarity."""
+    """What could not be done, then by the worst remark, the lowest estimated Dice of a structure, and familiarity."""
 
-    def key(row: Row) -> tuple[bool, float, float, str]:
+    def key(row: Row) -> tuple[bool, float, float, float, str]:
+        remark = max((remark.severity for s in row.structures for remark in s.remarks), default=0.0)
         worst = min((s.estimated_dice for s in row.structures), default=0.0)
-        return row.failure is None, worst, 1.0 if row.familiarity is None else row.familiarity, row.case
+        return row.failure is None, -remark, worst, 1.0 if row.familiarity is None else row.familiarity, row.case
 
     return sorted(rows, key=key)
 
@@ -61,9 +63,10 @@ def _table(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
         familiarity = "" if row.familiarity is None else f"{row.familiarity:.3f}"
         of_case = (familiarity, f"{row.seconds:.1f}", "; ".join(row.notes), row.failure or "")
         for found in row.structures:
-            yield (row.case, found.name, f"{found.volume_ml:.3f}", f"{found.estimated_dice:.3f}", *of_case)
+            remarks = "; ".join(remark.text for remark in found.remarks)
+            yield (row.case, found.name, f"{found.volume_ml:.3f}", f"{found.estimated_dice:.3f}", remarks, *of_case)
         if not row.structures:
-            yield (row.case, "", "", "", *of_case)
+            yield (row.case, "", "", "", "", *of_case)
 
 
 def _page(output: Output, rows: Sequence[Row], studies: int) -> Iterator[str]:
@@ -98,7 +101,9 @@ def _overview(rows: Iterable[Row]) -> Iterator[str]:
 
 def _case(output: Output, row: Row) -> str:
     familiarity = "" if row.familiarity is None else f"familiarity {row.familiarity:.2f}, "
-    lines = [f"<b>{escape(row.case)}</b>", f"<small>{familiarity}{row.seconds:.1f} s</small>", *map(escape, row.notes)]
+    remarks = [f"{s.name}: {remark.text}" for s in row.structures for remark in s.remarks]
+    seconds = f"<small>{familiarity}{row.seconds:.1f} s</small>"
+    lines = [f"<b>{escape(row.case)}</b>", seconds, *map(escape, (*remarks, *row.notes))]
     if row.failure:
         lines[1:] = [f'<span class="failure">{escape(row.failure)}</span>']
     return (

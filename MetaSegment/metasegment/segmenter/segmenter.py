@@ -27,6 +27,7 @@ from .fuse_prior import fuse_prior
 from .gate import IN_CONTEXT, Gate
 from .locate import Found, Prior, SegmentRequest, locate
 from .next_slice import suggest_next_slice
+from .remarks import with_remarks
 from .teach import subjects_of, teach
 
 
@@ -72,9 +73,8 @@ class Segmenter:
             self.engine.learnt(strategy)  # refused before the work, not after the first answer
         progress = progress or Progress()
         progress.start(budget.seconds)
-        return self._answered(
-            SegmentRequest(volume, annotation, {}, annotation.names), budget, strategy, seed, progress, preview
-        )
+        request = SegmentRequest(volume, annotation, {}, annotation.names)
+        return with_remarks(self._answered(request, budget, strategy, seed, progress, preview), volume)
 
     def suggest(self, volume: Volume, annotation: Annotation, progress: Progress | None = None) -> NextSlice | None:
         """The next slice worth annotating; without adapting, which hardly moves where the answer is unsure."""
@@ -121,7 +121,7 @@ class Segmenter:
         priors = recall(task, subjects, volume, what_shows(annotation, earlier), self.engine, progress)
         request = SegmentRequest(volume, annotation, priors, task.names)
         result = self._answered(request, budget, AUTO, seed, progress, preview)
-        return with_confidence(result, task, priors)
+        return with_remarks(with_confidence(result, task, priors), volume)
 
     def _answered(
         self,

@@ -108,7 +108,7 @@ def test_json_is_one_object_with_the_keys_of_the_contract(finished: Finished, st
     assert report["peak_memory_mb"] > 100
     result = read_voxels(finished.folder / "out.seg.nrrd").array
     for structure, (label, name) in zip(report["structures"], NAMES.items(), strict=True):
-        assert set(structure) == {"label", "name", "voxels", "volume_ml", "estimated_dice", "strategy"}
+        assert set(structure) == {"label", "name", "voxels", "volume_ml", "estimated_dice", "strategy", "remarks"}
         assert (structure["label"], structure["name"]) == (label, name)
         assert structure["voxels"] == np.count_nonzero(result == label)
         assert structure["volume_ml"] == pytest.approx(structure["voxels"] * 0.9 * 0.9 * 1.5 / 1000)
