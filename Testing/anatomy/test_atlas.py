@@ -18,13 +18,16 @@ def test_it_is_large_enough_and_small_enough() -> None:
 
 
 def test_every_relation_and_source_exists() -> None:
-    found = atlas()
+    found, relations, sizes = atlas(), 0, 0
     for structure in found.structures.values():
         for other in (*structure.part_of, *structure.adjacent_to, *structure.inside):
             assert other in found.structures, f"{structure.name}: {other}"
+            relations += 1
         for size in structure.sizes:
             assert size.source in found.sources
             assert 0 < size.low <= size.mean <= size.high, f"{structure.name}: {size}"
+            sizes += 1
+    assert relations > 100 and sizes > 100
 
 
 def test_notices_name_every_source_of_codes() -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
+from helpers.benchmark_cases import labelled
 
 from metasegment.benchmark.freeze import evenly_annotated, structures
 from metasegment.benchmark.method import Method
 from metasegment.benchmark.perturb import THICKER
-from metasegment.benchmark.protocol import Perturbation, Protocol, Task
+from metasegment.benchmark.protocol import Protocol
 from metasegment.io.volume_file import write_volume
-from metasegment.volume import Geometry, Volume
-
-SHAPE = (24, 20, 22)  # k, j, i
-SPACING = (1.0, 1.0, 2.0)  # mm along i, j, k
+from metasegment.volume import Volume
 
 #: Methods as a peer's file would have them; in a file of their own, because the run's children import them.
 METHODS = '''
@@ -66,25 +63,8 @@ class Greedy(Odd):
 '''
 
 
-@pytest.fixture(scope="session")
-def labelled() -> Callable[[int], tuple[Volume, np.ndarray]]:
-    """Builds a case from a seed: a bright ball (label 1) and a bar (label 2, present on all slices), with noise."""
-
-    def build(seed: int) -> tuple[Volume, np.ndarray]:
-        k, j, i = np.ogrid[tuple(slice(n) for n in SHAPE)]
-        labels = np.zeros(SHAPE, np.uint8)
-        labels[(k - 12) ** 2 + (j - 8) ** 2 + (i - 7) ** 2 <= 49] = 1
-        labels[:, 14:17, 15:18] = 2
-        noise = np.random.default_rng(seed).normal(0, 10, SHAPE)
-        image = (200 * (labels == 1) + 100 * (labels == 2) + noise).astype(np.int16)
-        geometry = Geometry(SHAPE[::-1], SPACING, (-5.0, 3.0, 40.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
-        return Volume(image, geometry), labels
-
-    return build
-
-
 @pytest.fixture
-def small_data(tmp_path: Path, labelled: Callable[[int], tuple[Volume, np.ndarray]]) -> Path:
+def small_data(tmp_path: Path) -> Path:
     """A data folder: `validation/toys` with cases `one` and `two`."""
     folder = tmp_path / "data" / "validation" / "toys"
     for number, case in enumerate(("one", "two")):
@@ -115,32 +95,6 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Meth
         import odd_methods
 
         return getattr(odd_methods, name)(name.lower())
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def task_with() -> Callable[..., Task]:
-    """Builds a task of the small cases' ball."""
-
-    def build(
-        slices: Sequence[tuple[int, int]] = ((0, 12),), name: str = "", level: float = 1, **facts: object
-    ) -> Task:
-        fields = {
-            "id": f"{name}-{slices}-{facts}",
-            "part": "main",
-            "dataset": "toys",
-            "case": "one",
-            "subject": "one",
-            "label": 1,
-            "structure": "ball",
-            "modality": "CT",
-            "shape": "compact",
-            "regime": "unseen",
-            "style": "axial",
-        }
-        changed = Perturbation(name, level, seed=4) if name else None
-        return Task(**{**fields, **facts}, slices=tuple(slices), perturbation=changed)  # type: ignore[arg-type]
 
     return build
 

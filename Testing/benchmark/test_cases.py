@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.benchmark_cases import labelled, task_with
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ Built = tuple[Volume, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def toy(labelled: Callable[[int], Built]) -> Built:
+def toy() -> Built:
     return labelled(0)
 
 
@@ -31,7 +32,7 @@ def made(toy: Built, task: Task) -> Case:
     return make_case(*toy, task)
 
 
-def test_a_method_sees_the_annotated_slices_and_no_more(toy: Built, task_with: MakeTask) -> None:
+def test_a_method_sees_the_annotated_slices_and_no_more(toy: Built) -> None:
     case = made(toy, task_with([(0, 12), (1, 8)]))
     labels = case.study.annotation.labels
     assert case.study.annotation.slices == (AnnotatedSlice(0, 12), AnnotatedSlice(1, 8))
@@ -42,13 +43,13 @@ def test_a_method_sees_the_annotated_slices_and_no_more(toy: Built, task_with: M
     assert not labels.any()
 
 
-def test_a_case_is_read_with_the_geometry_of_its_file(small_data: Path, task_with: MakeTask) -> None:
+def test_a_case_is_read_with_the_geometry_of_its_file(small_data: Path) -> None:
     case = load_case(small_data / "validation", task_with([(0, 12)], case="two"))
     assert case.study.volume.geometry.origin == pytest.approx((-5.0, 3.0, 40.0))
     assert case.study.volume.geometry.spacing_kji == pytest.approx((2.0, 1.0, 1.0))
 
 
-def test_data_that_do_not_fit_the_protocol_are_refused(small_data: Path, task_with: MakeTask) -> None:
+def test_data_that_do_not_fit_the_protocol_are_refused(small_data: Path) -> None:
     with pytest.raises(InputError, match="no such structure on slice 0"):
         load_case(small_data / "validation", task_with([(0, 0)]))
     with pytest.raises(InputError, match="no image and labels of case 'three'"):
@@ -56,9 +57,7 @@ def test_data_that_do_not_fit_the_protocol_are_refused(small_data: Path, task_wi
 
 
 @pytest.mark.parametrize("name", perturb.IMAGE)
-def test_image_changes_keep_type_shape_and_truth_and_follow_the_seed(
-    name: str, toy: Built, task_with: MakeTask
-) -> None:
+def test_image_changes_keep_type_shape_and_truth_and_follow_the_seed(name: str, toy: Built) -> None:
     level = dict(LEVELS)[name]
     intact, changed = made(toy, task_with()), made(toy, task_with(name=name, level=level))
     image, before = changed.study.volume.array, intact.study.volume.array
@@ -112,9 +111,7 @@ def test_motion_makes_ghosts_along_one_axis_only() -> None:
     assert np.array_equal(perturb.motion(image, 0.0, 1).round(), image)
 
 
-def test_thicker_slices_average_and_stay_where_they_were(
-    awkward_geometry: Geometry, labelled: Callable[[int], Built]
-) -> None:
+def test_thicker_slices_average_and_stay_where_they_were(awkward_geometry: Geometry) -> None:
     k, j, i = awkward_geometry.shape
     ramp = np.broadcast_to(np.arange(k, dtype=np.float32)[:, None, None], (k, j, i)).copy()
     thick = perturb.thicker_volume(Volume(ramp, awkward_geometry), 2)
@@ -124,7 +121,7 @@ def test_thicker_slices_average_and_stay_where_they_were(
     assert middle[1] == pytest.approx(middle[0])
 
 
-def test_truth_of_thicker_slices_is_what_fills_half_of_them(toy: Built, task_with: MakeTask, thick: str) -> None:
+def test_truth_of_thicker_slices_is_what_fills_half_of_them(toy: Built, thick: str) -> None:
     case = made(toy, task_with([(0, 3)], name=thick, level=4))
     assert case.truth.shape == case.study.volume.array.shape == (6, 20, 22)
     share = (toy[1] == 1).reshape(6, 4, 20, 22).mean(axis=1)
@@ -132,7 +129,7 @@ def test_truth_of_thicker_slices_is_what_fills_half_of_them(toy: Built, task_wit
 
 
 @given(level=st.sampled_from([1, -1]), axis=st.sampled_from([0, 1, 2]))
-def test_contours_move_by_one_voxel_in_their_plane(level: int, axis: int, toy: Built, task_with: MakeTask) -> None:
+def test_contours_move_by_one_voxel_in_their_plane(level: int, axis: int, toy: Built) -> None:
     index = (12, 8, 7)[axis]
     case = made(toy, task_with([(axis, index)], name="contour", level=level))
     drawn = case.study.annotation.labels.swapaxes(0, axis)[index] == 1
@@ -154,7 +151,7 @@ def test_a_section_that_would_vanish_stays() -> None:
     assert drawn[1, 2, 2]
 
 
-def test_one_slice_carries_its_neighbours_annotation(toy: Built, task_with: MakeTask) -> None:
+def test_one_slice_carries_its_neighbours_annotation(toy: Built) -> None:
     slices = [(0, 8), (0, 12), (0, 16)]
     drawn = made(toy, task_with(slices, name="wrong_slice")).study.annotation.labels == 1
     truth = toy[1] == 1
@@ -163,7 +160,7 @@ def test_one_slice_carries_its_neighbours_annotation(toy: Built, task_with: Make
     assert np.array_equal(drawn[wrong[0]], truth[wrong[0] + 1])
 
 
-def test_on_one_slice_another_structure_carries_the_name(toy: Built, task_with: MakeTask) -> None:
+def test_on_one_slice_another_structure_carries_the_name(toy: Built) -> None:
     slices = [(0, 8), (0, 12), (0, 16)]
     drawn = made(toy, task_with(slices, name="mislabelled")).study.annotation.labels == 1
     wrong = [k for _, k in slices if not np.array_equal(drawn[k], toy[1][k] == 1)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.benchmark_cases import task_with
+from helpers.grids import geometry_with
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, empty_annotation
 from metasegment.benchmark.cases import load_case
@@ -34,6 +36,7 @@ from metasegment.benchmark.slice_correction import corrected
 from metasegment.benchmark.summary import summarise
 from metasegment.benchmark.targets import judged
 from metasegment.errors import InputError
+from metasegment.measures.dice import dice
 from metasegment.network.unet import RELEASED
 from metasegment.volume import Geometry, Volume
 
@@ -51,7 +54,7 @@ def released() -> Protocol:
 
 
 @pytest.fixture
-def pair_with(task_with: MakeTask) -> MakeTask:
+def pair_with() -> MakeTask:
     """Builds a task of the ball of case `one`, taught on case `two`."""
 
     def build(*indices: int, **facts: object) -> Task:
@@ -61,7 +64,7 @@ def pair_with(task_with: MakeTask) -> MakeTask:
 
 
 @pytest.fixture(scope="module")
-def study_from(geometry_with: Callable[..., Geometry]) -> Callable[..., tuple[Study, np.ndarray]]:
+def study_from() -> Callable[..., tuple[Study, np.ndarray]]:
     """Builds a study of a head with an organ, whose source shows both elsewhere; and the truth.
 
     `planes` are annotated axial slices of the study.
@@ -93,10 +96,6 @@ def drawn(truth: np.ndarray, planes: tuple[int, ...], geometry: Geometry) -> Ann
     return annotation_from_labels(labels, geometry) if planes else empty_annotation(geometry)
 
 
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
-
-
 def test_freezing_pairs_again_gives_the_file_word_for_word(data_folder: Path) -> None:
     assert as_text(frozen_pairs(data_folder)) == FROZEN.read_text(encoding="utf-8")
 
@@ -111,9 +110,7 @@ def test_pairs_are_of_two_subjects_and_their_targets_are_there_without_a_task(re
     assert {(t.case, t.label, t.slices) for t in pairs if t.slices} == alone
 
 
-def test_a_method_sees_the_source_and_may_see_no_slice_of_the_new_volume(
-    small_data: Path, pair_with: MakeTask, task_with: MakeTask
-) -> None:
+def test_a_method_sees_the_source_and_may_see_no_slice_of_the_new_volume(small_data: Path, pair_with: MakeTask) -> None:
     root = small_data / "validation"
     study = load_case(root, pair_with()).study
     whole = load_case(root, task_with([(0, 12)], case="two"))
@@ -161,7 +158,7 @@ def test_slices_correct_a_copied_outline_most_where_they_are(
 
 
 def test_methods_run_on_the_tasks_that_suit_them(
-    small_data: Path, odd: Callable[[str], Method], pair_with: MakeTask, task_with: MakeTask, tmp_path: Path
+    small_data: Path, odd: Callable[[str], Method], pair_with: MakeTask, tmp_path: Path
 ) -> None:
     protocol = Protocol("pairs", "validation", (pair_with(), pair_with(12), task_with([(0, 12)], part=ALONE)))
     methods = (QUICK, odd("Threshold"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 
 from metasegment.annotation import BACKGROUND, annotation_from_labels
 from metasegment.benchmark.method import STRUCTURE, Method, Study
@@ -24,14 +25,14 @@ from metasegment.benchmark.region import (
     starting_region,
 )
 from metasegment.grid import Grid, working_grid
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.network.engine import Engine
 from metasegment.network.unet import load_network
 from metasegment.progress import Progress
 from metasegment.prompts import known_fractions
 from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.strategies import all_strategies
-from metasegment.volume import Geometry, Volume
+from metasegment.volume import Volume
 
 SHAPE = (24, 44, 40)  # k, j, i
 CENTRE, RADII = (11.0, 21.0, 18.0), (7.0, 13.0, 11.0)
@@ -47,7 +48,7 @@ def an_ellipsoid() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def study_with(an_ellipsoid: np.ndarray, geometry_with: Callable[..., Geometry]) -> Callable[..., Study]:
+def study_with(an_ellipsoid: np.ndarray) -> Callable[..., Study]:
     """Builds a study of the ellipsoid, CT-like with noise, from annotated planes (axis, index)."""
 
     def build(*planes: tuple[int, int], seconds: float | None = None) -> Study:
@@ -77,8 +78,7 @@ def peer() -> Callable[[str], Method]:
 
 def dice_off_slices(mask: np.ndarray, truth: np.ndarray, study: Study) -> float:
     unknown = study.annotation.labels == 0
-    a, b = mask[unknown], truth[unknown]
-    return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
+    return dice(mask[unknown], truth[unknown])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_network_from_scratch_learns_the_slices_it_is_shown(study_with: Callab
     inside, outside = known_fractions(scene, STRUCTURE, grid)
     steps = iter(range(30))
     found = trained(scene, grid, lambda: next(steps) < 28)[inside + outside > 0] > 0
-    assert overlap(found, inside[inside + outside > 0] >= 0.5) > 0.8
+    assert dice(found, inside[inside + outside > 0] >= 0.5) > 0.8
 
 
 def test_a_network_from_scratch_answers_within_the_roi(study_with: Callable[..., Study]) -> None:
@@ -186,7 +186,7 @@ def test_a_grid_over_the_volume_gives_back_its_own_voxels(study_with: Callable[.
     assert np.count_nonzero(whole) <= 18 * 36 * 27
 
 
-def test_a_large_roi_is_walked_on_a_coarser_grid(geometry_with: Callable[..., Geometry]) -> None:
+def test_a_large_roi_is_walked_on_a_coarser_grid() -> None:
     shape = (60, 150, 160)
     labels = np.zeros(shape, np.uint8)
     labels[30] = BACKGROUND

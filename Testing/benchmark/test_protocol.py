@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.benchmark_cases import labelled
 
 from metasegment.benchmark.freeze import frozen, shape_of
 from metasegment.benchmark.protocol import Protocol, as_text, chosen_parts, named_protocol, read_protocol
@@ -37,7 +38,9 @@ def test_main_slices_are_those_of_the_held_out_tasks(released: Protocol, data_fo
         for t in released.tasks
         if t.part == "main"
     }
-    for task in held_out_tasks(data_folder, (1, 3, 5)):
+    tasks = list(held_out_tasks(data_folder, (1, 3, 5)))
+    assert len(tasks) > 100
+    for task in tasks:
         annotated = torch.nonzero(task.scene.labels.flatten(1).any(1))[:, 0].tolist()
         assert frozen_slices[task.dataset, task.case, task.label, task.slices] == annotated
 
@@ -143,7 +146,7 @@ def test_own_cases_in_the_shared_layout_become_a_protocol(small_data: Path) -> N
     assert {t.regime for t in protocol.tasks} == {"unknown"}
 
 
-def test_own_cases_as_nnunet_has_them_become_a_protocol(tmp_path: Path, labelled: object) -> None:
+def test_own_cases_as_nnunet_has_them_become_a_protocol(tmp_path: Path) -> None:
     volume, labels = labelled(0)  # type: ignore[operator]
     for folder in ("imagesTr", "labelsTr"):
         (tmp_path / folder).mkdir()

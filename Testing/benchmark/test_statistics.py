@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from helpers.benchmark_cases import task_with
 
 from metasegment.benchmark.protocol import Protocol, Task
 from metasegment.benchmark.rows import Row
@@ -15,7 +16,7 @@ MakeTask = Callable[..., Task]
 
 
 @pytest.fixture(scope="module")
-def result(task_with: MakeTask) -> Callable[..., Result]:
+def result() -> Callable[..., Result]:
     """Builds a result of the ball with a Dice; facts of task and row by name."""
 
     def build(dice: float, slices: int = 3, method: str = "metasegment", **facts: object) -> Result:
@@ -25,7 +26,7 @@ def result(task_with: MakeTask) -> Callable[..., Result]:
     return build
 
 
-def test_every_data_set_counts_the_same(task_with: MakeTask) -> None:
+def test_every_data_set_counts_the_same() -> None:
     values = [(task_with(dataset="a", subject=str(n)), 0.0) for n in range(9)] + [(task_with(dataset="b"), 1.0)]
     found = estimate(values)
     assert found is not None
@@ -33,7 +34,7 @@ def test_every_data_set_counts_the_same(task_with: MakeTask) -> None:
     assert estimate([]) is None
 
 
-def test_the_interval_covers_the_mean_it_estimates(task_with: MakeTask) -> None:
+def test_the_interval_covers_the_mean_it_estimates() -> None:
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(100):
@@ -49,7 +50,7 @@ def test_the_interval_covers_the_mean_it_estimates(task_with: MakeTask) -> None:
     assert 85 <= covered <= 99
 
 
-def test_tasks_of_a_subject_are_drawn_together(task_with: MakeTask) -> None:
+def test_tasks_of_a_subject_are_drawn_together() -> None:
     def width(subjects: int) -> float:
         values = [(task_with(subject=str(n % subjects)), float(n % subjects % 2)) for n in range(40)]
         found = estimate(values)
@@ -60,7 +61,7 @@ def test_tasks_of_a_subject_are_drawn_together(task_with: MakeTask) -> None:
     assert width(1) == 0
 
 
-def test_the_same_rows_give_the_same_interval(task_with: MakeTask) -> None:
+def test_the_same_rows_give_the_same_interval() -> None:
     values = [(task_with(subject=str(n)), n / 10) for n in range(10)]
     assert estimate(values) == estimate(values[::-1])
 
@@ -91,6 +92,6 @@ def test_a_loss_is_against_the_intact_structure(result: Callable[..., Result]) -
     assert [round(loss, 3) for _, loss in losses(perturbed, intact)] == [0.2]
 
 
-def test_a_protocols_identity_changes_with_its_tasks(task_with: MakeTask) -> None:
+def test_a_protocols_identity_changes_with_its_tasks() -> None:
     one, other = (Protocol("p", "s", (task_with([(0, n)]),)) for n in (1, 2))
     assert one.identity != other.identity

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from metasegment.measures.dice import dice
+
 _NOT_ASKED, _BALL = 0, 1  # labels
 _CORONAL = 1  # the second view on the page
 _PAINTED, _BETWEEN = (7, 11, 15), 9  # slices of the ball, which reaches from 3 to 19
-
-
-def _dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
 def test_strokes_painted_in_a_browser_segment_the_ball(a_radiologist: Any, a_ball: np.ndarray) -> None:
@@ -29,8 +27,8 @@ def test_strokes_painted_in_a_browser_segment_the_ball(a_radiologist: Any, a_bal
     assert a_radiologist.listed() == ["0:7 done", "0:11 done", "0:15 done"]
     assert np.flatnonzero((asked != _NOT_ASKED).any(axis=(1, 2))).tolist() == list(_PAINTED)
     for k in _PAINTED:
-        assert _dice(asked[k] == _BALL, a_ball[k]) > 0.85
-    assert _dice(answered == _BALL, a_ball) > 0.85
+        assert dice(asked[k] == _BALL, a_ball[k]) > 0.85
+    assert dice(answered == _BALL, a_ball) > 0.85
     a_radiologist.wait(lambda: len(a_radiologist.green_pixels()) > 0)
     distances = np.linalg.norm(a_radiologist.green_pixels() - centre, axis=1) / radius
     assert 0.85 < np.median(distances) < 1.15  # an outline around what was bright there

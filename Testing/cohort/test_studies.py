@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metasegment.cohort.studies import Study, _names, find_studies, is_cohort
+from metasegment.cohort.studies import Study, find_studies, is_cohort, study_names
 from metasegment.errors import InputError
 from metasegment.io.volume_file import read_frame
 
@@ -124,7 +124,7 @@ def test_a_link_to_a_folder_above_is_not_followed_forever(files: Callable[..., P
 
 @given(st.lists(NAMES.map(Path), min_size=1, max_size=8, unique=True))
 def test_whatever_files_are_called_each_case_gets_a_name_of_its_own(handles: list[Path]) -> None:
-    names = _names([path.relative_to(path.anchor) for path in handles])
+    names = study_names([path.relative_to(path.anchor) for path in handles])
     if len({path.relative_to(path.anchor) for path in handles}) == len(handles):
         assert len({name.casefold() for name in names}) == len(names)
     for name in names:

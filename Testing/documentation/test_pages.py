@@ -13,13 +13,14 @@ import re
 import shlex
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from helpers.lessons import short_lessons
 
 from metasegment.cli import main
 
@@ -68,11 +69,7 @@ class Followed:
 
 
 @pytest.fixture(scope="module", params=[page for page in PAGES if "```sh" in page.read_text()], ids=named)
-def followed(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    short_lessons: Callable[[], AbstractContextManager[None]],
-) -> Followed:
+def followed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Followed:
     folder = tmp_path_factory.mktemp(request.param.stem)
     commands = [words for language, text in blocks_of(request.param) if language == "sh" for words in lines_of(text)]
     with pytest.MonkeyPatch.context() as patch, short_lessons(), redirect_stdout(StringIO()) as out:

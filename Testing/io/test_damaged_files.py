@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.dicom_files import write_series
+from helpers.refusals import refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ _KINDS = ("a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.seg.nrrd", "a.dcm", "a.rtst
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, write_series: Callable[..., Path]) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small valid file of each kind, and one for damaged copies."""
     folder = tmp_path_factory.mktemp("files")
     image = Volume(np.random.default_rng(0).integers(-500, 500, _GRID.shape).astype(np.int16), _GRID)
@@ -91,9 +92,7 @@ def test_files_cut_anywhere_are_read_or_refused(files: Path, name: str) -> None:
             assert "\n" not in str(error)
 
 
-def test_a_header_that_promises_more_than_the_file_can_hold_allocates_nothing(
-    files: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_a_header_that_promises_more_than_the_file_can_hold_allocates_nothing(files: Path) -> None:
     octets = bytearray((files / "a.nii").read_bytes())
     octets[42:48] = np.array([900, 900, 900], "<i2").tobytes()
     (files / "promise.nii").write_bytes(octets)
@@ -110,16 +109,14 @@ def test_a_header_that_promises_more_than_the_file_can_hold_allocates_nothing(
         (b"NDims = 3\n", b""),
     ],
 )
-def test_a_broken_metaimage_header_does_not_reach_itk(
-    files: Path, refusal: Callable[[Path], str], before: bytes, after: bytes
-) -> None:
+def test_a_broken_metaimage_header_does_not_reach_itk(files: Path, before: bytes, after: bytes) -> None:
     octets = (files / "a.mha").read_bytes()
     assert before in octets
     (files / "broken.mha").write_bytes(octets.replace(before, after, 1))
     assert "damaged or truncated MetaImage header" in refusal(files / "broken.mha")
 
 
-def test_a_file_name_that_is_a_format_does_not_reach_the_c_library(files: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_file_name_that_is_a_format_does_not_reach_the_c_library(files: Path) -> None:
     octets = (files / "a.mha").read_bytes()
     (files / "format.mha").write_bytes(octets.replace(b"ElementDataFile = LOCAL", b"ElementDataFile = %s%s%n"))
     assert "its voxels are in several files" in refusal(files / "format.mha")

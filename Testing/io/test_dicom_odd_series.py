@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from helpers.dicom_files import write_series
+from helpers.refusals import refusal
 from pydicom import Dataset, uid
 
 from metasegment.io.volume_file import read_volume
@@ -24,7 +26,7 @@ def volume() -> Volume:
 
 
 @pytest.fixture
-def series(write_series: WriteSeries, tmp_path: Path, volume: Volume) -> Path:
+def series(tmp_path: Path, volume: Volume) -> Path:
     return write_series(tmp_path / "series", volume)
 
 
@@ -58,7 +60,7 @@ def test_monochrome1_of_few_bits_without_sign_keeps_its_values(series: Path, vol
 
 
 @pytest.mark.parametrize("absent", [True, False])
-def test_pixels_without_a_size_are_refused(series: Path, refusal: Callable[[Path], str], absent: bool) -> None:
+def test_pixels_without_a_size_are_refused(series: Path, absent: bool) -> None:
     def edit(dataset: Dataset, k: int) -> None:
         if absent:
             del dataset.PixelSpacing
@@ -68,9 +70,7 @@ def test_pixels_without_a_size_are_refused(series: Path, refusal: Callable[[Path
     assert "does not tell the size of its pixels" in refusal(change(series, edit))
 
 
-def test_distances_that_drift_are_refused_with_the_error_they_would_make(
-    series: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_distances_that_drift_are_refused_with_the_error_they_would_make(series: Path) -> None:
     def edit(dataset: Dataset, k: int) -> None:
         dataset.ImagePositionPatient = ["-20", "30", str(100 + 3 * k + 0.27 * max(0, k - 4))]
 
@@ -128,13 +128,13 @@ def test_files_without_preamble_and_junk_beside_them_are_no_obstacle(series: Pat
     expect(series, volume)
 
 
-def test_one_slice_in_a_folder_is_told_so(series: Path, refusal: Callable[[Path], str]) -> None:
+def test_one_slice_in_a_folder_is_told_so(series: Path) -> None:
     for file in sorted(series.iterdir())[1:]:
         file.unlink()
     assert "holds a single slice" in refusal(series)
 
 
-def test_a_compression_that_is_not_known_is_named(series: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_compression_that_is_not_known_is_named(series: Path) -> None:
     def edit(dataset: Dataset, k: int) -> None:
         dataset.file_meta.TransferSyntaxUID = uid.HTJ2KLossless
         dataset.PixelData = pydicom.encaps.encapsulate([bytes(100)])
@@ -145,7 +145,7 @@ def test_a_compression_that_is_not_known_is_named(series: Path, refusal: Callabl
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_slices_of_nuclear_medicine_lie_along_the_sign_of_their_spacing(
-    write_series: WriteSeries, tmp_path: Path, volume: Volume, sign: int
+    tmp_path: Path, volume: Volume, sign: int
 ) -> None:
     single = write_series(tmp_path / "one", Volume(volume.array[:1], _GRID))
     dataset = pydicom.dcmread(next(single.iterdir()))
@@ -169,7 +169,7 @@ def test_bytes_after_the_pixels_are_no_obstacle(series: Path, volume: Volume) ->
     expect(series, volume)
 
 
-def test_pixels_that_end_too_early_are_told_by_their_file(series: Path, refusal: Callable[[Path], str]) -> None:
+def test_pixels_that_end_too_early_are_told_by_their_file(series: Path) -> None:
     path = series / "0004.dcm"
     path.write_bytes(path.read_bytes()[:-2])
     assert "0004.dcm cannot be read: it is truncated" in refusal(series)

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers.refusals import refusal
 
 from metasegment.errors import InputError
 from metasegment.io.annotation_file import places_of, read_annotation
@@ -163,7 +164,7 @@ def test_directions_that_rounding_sheared_are_straightened(tmp_path: Path) -> No
     np.testing.assert_allclose(volume.geometry.index_to_world @ corner, _LPS @ sheared @ corner, atol=0.01)
 
 
-def test_voxels_without_a_size_are_refused(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_voxels_without_a_size_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.nii", unplaced)
     header = bytearray(path.read_bytes())
     header[84:88] = bytes(4)  # pixdim[2]
@@ -171,7 +172,7 @@ def test_voxels_without_a_size_are_refused(tmp_path: Path, refusal: Callable[[Pa
     assert "does not tell the size of its voxels" in refusal(path)
 
 
-def test_an_analyze_file_is_refused_for_its_lack_of_orientation(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_an_analyze_file_is_refused_for_its_lack_of_orientation(tmp_path: Path) -> None:
     nib.save(nib.AnalyzeImage(voxels(), None), tmp_path / "a.img")
     assert "does not tell left from right" in refusal(tmp_path / "a.hdr")
 

@@ -9,6 +9,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from helpers.dicom_files import write_series
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
@@ -28,7 +29,7 @@ def drawn() -> np.ndarray:
 
 
 @pytest.fixture
-def write_seg(write_series: Callable[..., Path], tmp_path: Path) -> Write:
+def write_seg(tmp_path: Path) -> Write:
     """Writes a SEG of the slices `at`, as highdicom does, and lets a test edit it."""
 
     def write(at: Sequence[int], edit: Callable[[Dataset], None] | None = None, kind: str = "BINARY") -> Path:

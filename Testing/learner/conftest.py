@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from learner.study_files import ANNOTATED, COLORS, NAMES, Study
+from helpers.organs import draw, ellipsoid, scan_of, touching_organs
+from helpers.study_files import ANNOTATED
 from torch import Generator, Tensor, nn
 
-from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, annotation_from_labels
-from metasegment.cli import main
+from metasegment.annotation import Annotation, annotation_from_labels
 from metasegment.episodes.bank import Bank, LabelledVolume
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
-from metasegment.export import write_segmentation
-from metasegment.io.volume_file import write_volume
 from metasegment.network.channels import CHANNELS
 from metasegment.network.engine import Engine
 from metasegment.network.precision import fastest_precision
 from metasegment.network.unet import load_network
 from metasegment.segmenter import Segmenter
 from metasegment.strategies import all_meta_strategies
-from metasegment.volume import Geometry, Volume
+from metasegment.volume import Volume
 
 #: Edge in voxels of the cubes in a data folder for training.
 EDGE = 32
@@ -52,66 +49,12 @@ def segmenter(released_engine: Engine) -> Segmenter:
 
 
 @pytest.fixture(scope="session")
-def ellipsoid() -> Callable[[Sequence[int], Sequence[float], Sequence[float]], np.ndarray]:
-    """Builds a boolean ellipsoid (k, j, i) from shape, centre and radii in voxels."""
-
-    def build(shape: Sequence[int], centre: Sequence[float], radii: Sequence[float]) -> np.ndarray:
-        axes = np.ogrid[tuple(slice(n) for n in shape)]
-        squared = [((a - c) / r) ** 2 for a, c, r in zip(axes, centre, radii, strict=True)]
-        return squared[0] + squared[1] + squared[2] <= 1
-
-    return build
+def two_organs() -> np.ndarray:
+    return touching_organs()
 
 
 @pytest.fixture(scope="session")
-def two_organs(ellipsoid: Callable[..., np.ndarray]) -> np.ndarray:
-    """Labels 1 and 2 (k, j, i) of two organs that touch, in the middle of 40 x 56 x 56 voxels."""
-    shape = (40, 56, 56)
-    large, small = ellipsoid(shape, (20, 26, 22), (11, 12, 10)), ellipsoid(shape, (20, 27, 38), (9, 9, 8))
-    return np.where(large, 1, np.where(small, 2, 0)).astype(np.uint8)
-
-
-@pytest.fixture(scope="session")
-def scan_of(geometry_with: Callable[..., Geometry]) -> Callable[..., Volume]:
-    """Images labels (k, j, i) as a noisy CT-like volume: each label 100 above the one before, noise of 20."""
-
-    def image(
-        labels: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0), angles: Sequence[float] = (0, 0, 0)
-    ) -> Volume:
-        noise = np.random.default_rng(0).normal(0, 20, labels.shape)
-        k, j, i = labels.shape
-        return Volume((noise + 100.0 * labels).astype(np.int16), geometry_with((i, j, k), spacing, angles=angles))
-
-    return image
-
-
-@pytest.fixture(scope="session")
-def draw() -> Callable[..., np.ndarray]:
-    """Annotates planes of a truth (k, j, i), given as (axis, index): labels with 255 beside the structures there."""
-
-    def annotate(truth: np.ndarray, *planes: tuple[int, int]) -> np.ndarray:
-        labels = np.zeros_like(truth, dtype=np.uint8)
-        for axis, index in planes:
-            flat = AnnotatedSlice(axis, index).voxels(truth.shape)
-            values = truth.reshape(-1)[flat]
-            labels.reshape(-1)[flat] = np.where(values, values, BACKGROUND)
-        return labels
-
-    return annotate
-
-
-@pytest.fixture(scope="session")
-def dice() -> Callable[[np.ndarray, np.ndarray], float]:
-    def overlap(a: np.ndarray, b: np.ndarray) -> float:
-        return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
-
-    return overlap
-
-
-@pytest.fixture(scope="session")
-def organs(
-    scan_of: Callable[..., Volume], two_organs: np.ndarray, draw: Callable[..., np.ndarray]
-) -> tuple[Volume, Annotation]:
+def organs(two_organs: np.ndarray) -> tuple[Volume, Annotation]:
     """The two organs with three slices, on an anisotropic oblique grid."""
     volume = scan_of(two_organs, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
     return volume, annotation_from_labels(
@@ -120,55 +63,9 @@ def organs(
 
 
 @pytest.fixture
-def an_organ(ellipsoid: Callable[..., np.ndarray]) -> Tensor:
+def an_organ() -> Tensor:
     """An ellipsoid near the middle of 24 x 32 x 28 voxels."""
     return torch.from_numpy(ellipsoid((24, 32, 28), (11, 15, 13), (7, 9, 8)))
-
-
-@pytest.fixture(scope="session")
-def study(
-    tmp_path_factory: pytest.TempPathFactory,
-    scan_of: Callable[..., Volume],
-    two_organs: np.ndarray,
-    draw: Callable[..., np.ndarray],
-) -> Study:
-    folder = tmp_path_factory.mktemp("study")
-    volume = scan_of(two_organs, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
-    labels = draw(two_organs, *((0, k) for k in ANNOTATED))
-    write_volume(volume, folder / "image.nrrd")
-    names, colors = {**NAMES, BACKGROUND: "background"}, {**COLORS, BACKGROUND: (0.5, 0.5, 0.5)}
-    write_segmentation(labels, volume.geometry, folder / "annotation.seg.nrrd", names, colors)
-    return Study(folder / "image.nrrd", folder / "annotation.seg.nrrd", volume, labels)
-
-
-@pytest.fixture
-def ctrl_c_works_after_a_command() -> Iterator[None]:
-    """A command in this process takes over the signals and would keep them."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def refused(
-    study: Study, tmp_path: Path, capfd: pytest.CaptureFixture[str], ctrl_c_works_after_a_command: None
-) -> Callable[..., str]:
-    """Runs a command that must end with code 2, one line on standard error, and nothing written; returns the line."""
-
-    def run(image: Path = study.image, annotation: Path = study.annotation, more: Sequence[object] = ()) -> str:
-        folder = tmp_path / "results"
-        folder.mkdir()
-        code = main(list(map(str, ["segment", image, annotation, "--output", folder / "out.nrrd", *more])))
-        printed = capfd.readouterr()
-        assert code == 2
-        assert printed.out == ""
-        (line,) = printed.err.splitlines()
-        assert line.startswith("metasegment: ")
-        assert not list(folder.iterdir())
-        return line
-
-    return run
 
 
 def _synthetic_volume(group: str, seed: int, spacing: tuple[float, float, float]) -> LabelledVolume:

@@ -22,6 +22,7 @@ from tasks import as_study, structures
 from metasegment.annotation import BACKGROUND, Annotation
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks, tasks_of
 from metasegment.episodes.labelled import LabelledVolume
+from metasegment.measures.dice import dice
 from metasegment.network.engine import Engine
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.segmentation import Budget
@@ -79,12 +80,6 @@ def measured(segmenter: Segmenter, task: HeldOutTask, ends: bool) -> dict[str, f
         "length": float(lengths[0] / lengths[1]),
         "estimate off": abs(found["refined"] - result.structures[0].estimated_dice),
     }
-
-
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    """Dice of two boolean arrays; 1 where both are empty."""
-    both = int(found.sum()) + int(truth.sum())
-    return 2 * int((found & truth).sum()) / both if both else 1.0
 
 
 def as_asked(task: HeldOutTask, ends: bool) -> tuple[Volume, Annotation]:

@@ -19,7 +19,7 @@ from tasks import as_study, over_datasets
 
 from metasegment.episodes.held_out import HeldOutTask, held_out_tasks
 from metasegment.grid import Grid, to_voxels
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.network.engine import Engine
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.progress import Progress
@@ -88,7 +88,7 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
             for b in BLENDS
         },
-        "overlaps": {name: overlap(members[name] > 0.5, members[LEARNED] > 0.5) for name in CLASSICAL},
+        "overlaps": {name: dice(members[name] > 0.5, members[LEARNED] > 0.5) for name in CLASSICAL},
         **dataclasses.asdict(evidence),
     }
 

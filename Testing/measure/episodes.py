@@ -14,7 +14,7 @@ from statistics import mean, median
 
 from metasegment.episodes.bank import load_bank
 from metasegment.episodes.episode import make_episode
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.network.channels import CHANNELS
 from metasegment.prompts import annotated_planes
 from metasegment.training import Config, read_config
@@ -42,7 +42,7 @@ def main() -> None:
         if not len(positions):
             continue
         carried = episode.channels[CHANNELS.index("carried")] > 0
-        agreement = overlap(carried[episode.weight > 0], (episode.target > 0.5)[episode.weight > 0])
+        agreement = dice(carried[episode.weight > 0], (episode.target > 0.5)[episode.weight > 0])
         rows[episode.source].append((bool(held[0] | held[-1]), len(positions) / len(held), agreement, seconds))
     for source, found in rows.items():
         cut, length, agreement, seconds_each = zip(*found, strict=True)

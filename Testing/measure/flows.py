@@ -30,7 +30,7 @@ from metasegment.annotation import BACKGROUND
 from metasegment.episodes.layouts import Case, read_case
 from metasegment.episodes.slices import STRUCTURE
 from metasegment.grid import resample, working_grid
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.prompts import Scene, annotated_extent, flow, propagation, structure_box
 from metasegment.prompts.appearance import learn_appearance
 from metasegment.prompts.channels import known_fractions
@@ -173,7 +173,7 @@ def scores(way: Way, structure: Structure) -> tuple[dict[str, float], float]:
             carried = propagation.propagate(structure.image, structure.truth & known, known, structure.spacing)
             last = time.process_time() - start
             assert carried is not None
-            found[question] = overlap((carried.surface > 0)[scored], structure.truth[scored])
+            found[question] = dice((carried.surface > 0)[scored], structure.truth[scored])
     return found, seconds + last
 
 
@@ -184,7 +184,7 @@ def interpolated(structure: Structure) -> tuple[dict[str, float], float]:
         known = torch.zeros_like(structure.truth)
         known[planes] = True
         surface = interpolate(structure.truth & known, known, structure.spacing)
-        found[question] = overlap((surface > 0)[scored], structure.truth[scored])
+        found[question] = dice((surface > 0)[scored], structure.truth[scored])
     return found, (time.process_time() - start) / len(found)
 
 

@@ -73,7 +73,7 @@ def main() -> int:
 def made(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     """A small valid file of each kind, and what reads it."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from dicom_files import _write_frames, _write_series
+    from helpers.dicom_files import write_frames, write_series
 
     rng = np.random.default_rng(0)
     image = Volume(rng.integers(-500, 500, GRID.shape).astype(np.int16), GRID)
@@ -85,8 +85,8 @@ def made(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
         write_volume(image, folder / name)
     write_volume(Volume(drawn, GRID), folder / "drawn.nrrd")
     write_volume(Volume(labels, GRID), folder / "labels.nii")
-    series = _write_series(folder / "series", image)
-    frames = _write_frames(folder / "frames", image, range(10)) / "frames.dcm"
+    series = write_series(folder / "series", image)
+    frames = write_frames(folder / "frames", image, range(10)) / "frames.dcm"
     for name in ("a.seg.nrrd", "a.dcm", "a.rtstruct.dcm"):
         to_file(folder / "labels.nii", folder / name, series)
     slice_file = sorted(series.iterdir())[3]

@@ -18,6 +18,7 @@ import numpy as np
 from tasks import structures
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
+from metasegment.measures.dice import dice
 from metasegment.network.engine import Engine
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.progress import Progress
@@ -51,14 +52,14 @@ def main() -> None:
             drawn = {(0, int(filled[len(filled) // 2]))}
             for count in range(1, MOST + 1):
                 found, annotation = answered(segmenter, volume, truth, drawn)
-                scores[way, count].append(dice(found.labels, truth, annotation))
+                scores[way, count].append(dice_off_slices(found.labels, truth, annotation))
                 if plane := advice(found, annotation, truth):
                     drawn = drawn | {plane}
         for count in range(1, MOST + 1):
             shares = np.linspace(0.12, 0.88, count) if count > 1 else [0.5]
             drawn = {(0, int(filled[round(s * (len(filled) - 1))])) for s in shares}
             found, annotation = answered(segmenter, volume, truth, drawn)
-            scores["evenly", count].append(dice(found.labels, truth, annotation))
+            scores["evenly", count].append(dice_off_slices(found.labels, truth, annotation))
         print(name, flush=True)
     for (way, count), values in sorted(scores.items()):
         print(f"{way:10s} {count} slices {mean(values):.3f} of {len(values)} structures")
@@ -90,10 +91,9 @@ def answered(
     return compose(annotation, [located.placed(located.case.preview)]), annotation
 
 
-def dice(found: np.ndarray, truth: np.ndarray, annotation: Annotation) -> float:
+def dice_off_slices(found: np.ndarray, truth: np.ndarray, annotation: Annotation) -> float:
     unknown = annotation.labels == 0
-    inside, true = (found > 0)[unknown], truth[unknown]
-    return float(2 * (inside & true).sum() / max(1, inside.sum() + true.sum()))
+    return dice((found > 0)[unknown], truth[unknown])
 
 
 def as_volume(image: np.ndarray, spacing: tuple[float, float, float]) -> Volume:

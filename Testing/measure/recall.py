@@ -19,7 +19,7 @@ from torch import Tensor
 
 from metasegment.grid import to_voxels
 from metasegment.io.volume_file import read_voxels
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.progress import Progress
 from metasegment.segmenter.quality import MOST_GROWTH
 from metasegment.transfer import Detection, TaughtSubject, learn_subject, look_for
@@ -84,8 +84,8 @@ def found_in(case: Case, subject: TaughtSubject, labels: tuple[int, ...], same_k
     detections = look_for([subject], case.image, case.spacing, Progress())
     for label, detection in zip(labels, detections, strict=True):
         if detection:
-            dice = overlap(on_voxels(detection, case), case.labels == label) if same_kind else 0.0
-            yield Finding(same_kind, dice, detection.agreement, detection.growth)
+            agreed = dice(on_voxels(detection, case), case.labels == label) if same_kind else 0.0
+            yield Finding(same_kind, agreed, detection.agreement, detection.growth)
 
 
 def on_voxels(detection: Detection, case: Case) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 
 from metasegment.volume import Geometry
 
@@ -81,7 +82,7 @@ def a_volume(a_volume_on: Callable[..., Any], awkward_geometry: Geometry) -> Any
 
 
 @pytest.fixture
-def a_plain_volume(a_volume_on: Callable[..., Any], geometry_with: Callable[..., Geometry]) -> Any:
+def a_plain_volume(a_volume_on: Callable[..., Any]) -> Any:
     """A volume node of 30 axial slices of 40 x 50 voxels."""
     return a_volume_on(geometry_with((50, 40, 30), (0.8, 0.9, 2.5), (10.0, -20.0, 30.0)))
 

@@ -108,11 +108,6 @@ class Panel:
         self.host.wait_until(lambda: not self.workflow.isBusy, seconds)
 
 
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Overlap of two masks, 0…1."""
-    return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
-
-
 @pytest.fixture(scope="session")
 def a_body() -> SimpleNamespace:
     """An ellipsoid, brighter than the noisy tissue around it: `voxels` int16 and `truth` bool, both k, j, i."""

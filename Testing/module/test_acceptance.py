@@ -17,6 +17,7 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 import slicer
 import vtk
+from helpers.grids import geometry_with
 
 from MetaSegmentLib.scene.Preview import Preview
 from MetaSegmentLib.scene.SegmentPlanes import SegmentPlanes
@@ -253,7 +254,7 @@ def test_a_mask_segment_that_is_gone_is_said_in_words(abdomen: Abdomen) -> None:
 
 
 @pytest.fixture(params=["shifted and finer", "turned"])
-def another_grid(request: pytest.FixtureRequest, a_volume_on: Callable[..., Any], geometry_with: Any) -> Any:
+def another_grid(request: pytest.FixtureRequest, a_volume_on: Callable[..., Any]) -> Any:
     """A volume that covers the plain one on another grid, for segments to be painted on."""
     if request.param == "turned":
         return a_volume_on(geometry_with((90, 90, 60), (0.8, 0.9, 2.5), (-10.0, -40.0, 5.0), (0, 0, 10)), "turned")

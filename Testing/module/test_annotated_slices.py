@@ -15,6 +15,7 @@ from metasegment.errors import InputError
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 import slicer
+from helpers.grids import geometry_with
 
 from MetaSegmentLib.scene.NextSliceView import NextSliceView
 from MetaSegmentLib.scene.SegmentRole import SegmentRole
@@ -329,9 +330,7 @@ def planes(slices: AnnotatedSlices) -> list[tuple[int, int]]:
     return [entry.plane for entry in slices.entries()]
 
 
-def test_segments_on_a_coarser_grid_are_followed(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
-) -> None:
+def test_segments_on_a_coarser_grid_are_followed(a_hand: Any, a_volume_on: Callable[..., Any]) -> None:
     coarse = a_volume_on(geometry_with((25, 20, 15), (1.6, 1.8, 5.0), (10.4, -19.55, 31.25)), "coarse")
     a_hand.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(coarse)
     segment = a_hand.add("Liver")
@@ -393,11 +392,7 @@ def test_a_list_that_is_not_ours_starts_anew(a_hand: Any, liver: str) -> None:
 
 
 def test_another_volume_has_a_list_of_its_own(
-    a_hand: Any,
-    liver: str,
-    tracked: AnnotatedSlices,
-    a_volume_on: Callable[..., Any],
-    geometry_with: Callable[..., Any],
+    a_hand: Any, liver: str, tracked: AnnotatedSlices, a_volume_on: Callable[..., Any]
 ) -> None:
     a_hand.stroke(liver, (0, 12))
     other = a_volume_on(geometry_with((50, 40, 30), (0.8, 0.9, 3.0)), "other")

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers.dicom_files import write_series
+from helpers.grids import geometry_with
 
 from metasegment.volume import Volume
 
@@ -73,7 +75,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(a_panel_with_strokes, expor
 
 
 @pytest.fixture
-def a_panel_with_a_series(a_panel, geometry_with, write_series, tmp_path, monkeypatch):
+def a_panel_with_a_series(a_panel, tmp_path, monkeypatch):
     """The module on a volume as Slicer loads it from a series of oblique slices, the first of them in another folder,
     and an organ drawn on some.
     """

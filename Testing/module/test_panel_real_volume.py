@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from module.panel_fixtures import dice
+
+from metasegment.measures.dice import dice
 
 _MANDIBLE = 7
 _LESSON = 600.0  # seconds that teaching may take on a crowded machine

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from module.panel_fixtures import dice
+
+from metasegment.measures.dice import dice
 
 
 def test_drawn_slices_become_a_previewed_segmentation_of_the_whole_volume(a_panel_that_segments, a_body):

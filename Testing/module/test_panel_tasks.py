@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from module.panel_fixtures import dice, show
+from module.panel_fixtures import show
 
 from metasegment.io.task_file import read_task, write_task
+from metasegment.measures.dice import dice
 from metasegment.task import Provenance, Task, TaskStructure
 
 

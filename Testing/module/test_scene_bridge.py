@@ -15,6 +15,7 @@ pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 import slicer
 import vtk
+from helpers.grids import geometry_with
 
 from MetaSegmentLib.scene.SegmentRole import SegmentRole
 from MetaSegmentLib.work.SceneBridge import SceneBridge
@@ -151,7 +152,7 @@ def test_segments_under_another_transform_than_the_volume_are_annotated_where_th
 
 
 def test_segments_on_a_finer_grid_than_the_volume_are_annotated_where_they_are(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
+    a_hand: Any, a_volume_on: Callable[..., Any]
 ) -> None:
     spacing, origin = np.array((0.4, 0.45, 1.25)), np.array((10.0, -20.0, 30.0))
     fine = a_volume_on(geometry_with((100, 80, 60), tuple(spacing), tuple(origin - spacing / 2)), "fine")
@@ -164,7 +165,7 @@ def test_segments_on_a_finer_grid_than_the_volume_are_annotated_where_they_are(
 
 
 def test_segments_on_a_part_of_the_volumes_grid_are_annotated_where_they_are(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
+    a_hand: Any, a_volume_on: Callable[..., Any]
 ) -> None:
     origin = (10.0 - 0.8 * 2, -20.0 + 0.9 * 3, 30.0 + 2.5 * 4)  # sticks out of the volume along i
     part = a_volume_on(geometry_with((20, 20, 10), (0.8, 0.9, 2.5), origin), "part")
@@ -178,7 +179,7 @@ def test_segments_on_a_part_of_the_volumes_grid_are_annotated_where_they_are(
 
 @pytest.mark.parametrize("shift", [(60, 0, 0), (-60, 0, 0), (0, 50, 0), (0, -50, 0)])
 def test_segments_beside_the_volume_are_not_on_its_slices(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any], shift: tuple[int, int, int]
+    a_hand: Any, a_volume_on: Callable[..., Any], shift: tuple[int, int, int]
 ) -> None:
     origin = tuple(np.array((10.0, -20.0, 30.0)) + np.multiply(shift, (0.8, 0.9, 2.5)))
     a_hand.stroke(a_hand.add("Liver"), (0, 5))

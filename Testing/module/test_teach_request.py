@@ -16,6 +16,8 @@ from MetaSegmentLib.learner.TeachRequest import TeachRequest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
+from helpers.grids import geometry_with
+
 from MetaSegmentLib.scene.SegmentRole import SegmentRole
 from MetaSegmentLib.scene.TaskSegments import segmentsWith
 from MetaSegmentLib.work.SceneBridge import SceneBridge
@@ -54,9 +56,7 @@ def test_whole_segments_are_taught_on_the_voxels_they_were_painted_on(
     assert annotation.names == {1: "Liver"}
 
 
-def test_segments_beyond_the_volume_end_where_it_ends(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
-) -> None:
+def test_segments_beyond_the_volume_end_where_it_ends(a_hand: Any, a_volume_on: Callable[..., Any]) -> None:
     origin = (10.0 - 0.8 * 2, -20.0 + 0.9 * 3, 30.0 - 2.5 * 4)  # sticks out of the volume along i and k
     part = a_volume_on(geometry_with((20, 20, 10), (0.8, 0.9, 2.5), origin), "part")
     a_hand.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(part)
@@ -68,9 +68,7 @@ def test_segments_beyond_the_volume_end_where_it_ends(
     assert found == {(k, j, i) for k in range(4) for j in range(8, 12) for i in range(10)}
 
 
-def test_segments_on_a_finer_grid_are_taught_where_they_are(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
-) -> None:
+def test_segments_on_a_finer_grid_are_taught_where_they_are(a_hand: Any, a_volume_on: Callable[..., Any]) -> None:
     spacing, origin = np.array((0.4, 0.45, 1.25)), np.array((10.0, -20.0, 30.0))
     fine = a_volume_on(geometry_with((100, 80, 60), tuple(spacing), tuple(origin - spacing / 2)), "fine")
     a_hand.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(fine)
@@ -159,9 +157,7 @@ def test_what_was_accepted_between_the_slices_makes_it_whole(a_hand: Any) -> Non
     assert request.annotation().structures == (1,)
 
 
-def test_a_structure_outside_the_volume_is_named(
-    a_hand: Any, a_volume_on: Callable[..., Any], geometry_with: Callable[..., Any]
-) -> None:
+def test_a_structure_outside_the_volume_is_named(a_hand: Any, a_volume_on: Callable[..., Any]) -> None:
     a_hand.stroke(a_hand.add("Liver"), (0, 5))
     beside = a_volume_on(geometry_with((50, 40, 30), (0.8, 0.9, 2.5), (10.0, -20.0, 500.0)), "beside")
     with pytest.raises(InputError, match="nothing of Liver within the volume"):

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import requests
 import torch
+from helpers.lessons import short_lessons
 from torch import Tensor
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels, complete
@@ -85,12 +85,7 @@ def accepted(organ: tuple[Volume, Annotation], expected: Segmentation) -> Annota
 
 
 @pytest.fixture(scope="session")
-def taught(
-    segmenter: Segmenter,
-    organ: tuple[Volume, Annotation],
-    accepted: Annotation,
-    short_lessons: Callable[[], AbstractContextManager[None]],
-) -> Task:
+def taught(segmenter: Segmenter, organ: tuple[Volume, Annotation], accepted: Annotation) -> Task:
     """The task that the organ makes in a short lesson."""
     with short_lessons():
         return segmenter.teach(organ[0], accepted)

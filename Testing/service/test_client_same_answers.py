@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.lessons import short_lessons
 
 from metasegment.annotation import Annotation, complete
 from metasegment.client import LearnerClient, LocalLearner, ServiceLearner
@@ -135,11 +135,7 @@ def test_an_unknown_strategy_is_refused_in_the_same_words(
 
 @pytest.mark.parametrize("learner", ["in this process", "by address"], indirect=True)  # a child's lessons are long
 def test_a_task_is_taught_the_same(
-    learner: Segmenter | ServiceLearner,
-    organ: tuple[Volume, Annotation],
-    accepted: Annotation,
-    taught: Task,
-    short_lessons: Callable[[], AbstractContextManager[None]],
+    learner: Segmenter | ServiceLearner, organ: tuple[Volume, Annotation], accepted: Annotation, taught: Task
 ) -> None:
     stages: list[str] = []
     with short_lessons():

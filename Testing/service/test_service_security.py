@@ -19,7 +19,7 @@ import requests
 
 from metasegment.annotation import Annotation
 from metasegment.cli import main
-from metasegment.cli.serve import _token
+from metasegment.cli.serve import read_token
 from metasegment.service.limits import Limits
 from metasegment.service.refusal import Refusal
 from metasegment.service.security import Clients, Guesses, is_loopback, names_loopback, token_fits
@@ -128,7 +128,7 @@ def test_a_token_file_that_others_can_read_is_said_so(tmp_path: Path, caplog: py
     for mode, warned in ((0o644, True), (0o600, False)):
         path.chmod(mode)
         caplog.clear()
-        assert _token(path) == "a-token-that-nobody-guesses"
+        assert read_token(path) == "a-token-that-nobody-guesses"
         assert ("others on this computer can read the token" in caplog.text) == warned
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.lessons import short_lessons
 
 from metasegment.annotation import Annotation
 from metasegment.io.task_file import LARGEST, address_of, from_bytes, to_bytes
@@ -105,13 +105,7 @@ def test_of_many_tasks_the_one_used_longest_ago_is_forgotten(a_service: Start, a
 
 
 def test_a_task_taught_and_applied_here_is_the_one_of_the_segmenter(
-    a_service: Start,
-    organ: Organ,
-    accepted: Annotation,
-    taught: Task,
-    next_volume: Volume,
-    applied: Segmentation,
-    short_lessons: Callable[[], AbstractContextManager[None]],
+    a_service: Start, organ: Organ, accepted: Annotation, taught: Task, next_volume: Volume, applied: Segmentation
 ) -> None:
     caller = a_service().caller()
     with short_lessons():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,7 +84,7 @@ def _annotations(draw: st.DrawFn) -> Annotation:
 
 
 @pytest.fixture
-def a_crossed_annotation(geometry_with: Callable[..., Geometry]) -> Annotation:
+def a_crossed_annotation() -> Annotation:
     """On 13 x 11 x 9 voxels an axial and a sagittal slice, structures 1 and 2, and one drawn oblique slice."""
     geometry = geometry_with()
     labels = np.zeros(geometry.shape, np.uint8)
@@ -111,13 +112,13 @@ def test_an_annotation_of_oblique_slices_alone_arrives(awkward_geometry: Geometr
     assert _are_equal(_sent(annotation), annotation)
 
 
-def test_a_volume_annotated_throughout_arrives(geometry_with: Callable[..., Geometry]) -> None:
+def test_a_volume_annotated_throughout_arrives() -> None:
     labels = np.random.default_rng(0).choice([1, 2, 255], geometry_with().shape).astype(np.uint8)
     annotation = annotation_from_labels(labels, geometry_with())
     assert _are_equal(_sent(annotation), annotation)
 
 
-def test_only_the_voxels_of_slices_travel(geometry_with: Callable[..., Geometry]) -> None:
+def test_only_the_voxels_of_slices_travel() -> None:
     geometry = geometry_with((200, 200, 100))
     labels = np.zeros(geometry.shape, np.uint8)
     labels[50] = 255
@@ -205,7 +206,7 @@ def test_an_annotation_that_lies_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_slices_without_a_structure_arrive_too(geometry_with: Callable[..., Geometry]) -> None:
+def test_slices_without_a_structure_arrive_too() -> None:
     """They tell a task where it has nothing to find."""
     labels = np.zeros(geometry_with().shape, np.uint8)
     labels[0] = 255

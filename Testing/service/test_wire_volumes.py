@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -42,7 +42,7 @@ def _sent(volume: Volume) -> Volume:
 
 
 @pytest.fixture
-def a_volume(geometry_with: Callable[..., Geometry]) -> Volume:
+def a_volume() -> Volume:
     """13 x 11 x 9 voxels of int16: 2,574 bytes, one chunk."""
     geometry = geometry_with()
     return Volume(np.arange(13 * 11 * 9, dtype=np.int16).reshape(geometry.shape), geometry)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from ..measures.dice import overlap
+from ..measures.dice import dice
 from ..regrid import bounding_box
 from .method import Prediction
 
@@ -50,8 +49,7 @@ def measured(
     box = _box(prediction.mask | truth, MARGIN)
     truth, unknown = truth[box], ~annotated[box]
     found = np.where(unknown, prediction.mask[box], truth)
-    dice = overlap(torch.from_numpy(found & unknown), torch.from_numpy(truth & unknown))
-    return Measures(dice, *_surface_measures(found, truth, unknown, spacing_kji), ece)
+    return Measures(dice(found & unknown, truth & unknown), *_surface_measures(found, truth, unknown, spacing_kji), ece)
 
 
 def calibration_error(probability: np.ndarray, truth: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..export import default_color, write_segmentation
 from ..io.files import written_beside
 from ..io.volume_file import write_volume
+from ..measures.dice import dice
 from ..pictures.overlay import save_overlay
 from ..progress import Progress
 from ..segmentation import Budget, Segmentation
@@ -109,6 +110,5 @@ def _dice_table(result: Segmentation, annotation: Annotation, truth: np.ndarray)
     lines = ["", f"{'structure':<24} {'true Dice':>10} {'estimated':>10}   (voxels that were not annotated)"]
     for structure in result.structures:
         found, wanted = (labels[unknown] == structure.label for labels in (result.labels, truth))
-        dice = 2 * (found & wanted).sum() / max(1, found.sum() + wanted.sum())
-        lines.append(f"{structure.name:<24} {dice:>10.3f} {structure.estimated_dice:>10.2f}")
+        lines.append(f"{structure.name:<24} {dice(found, wanted):>10.3f} {structure.estimated_dice:>10.2f}")
     return "\n".join([*lines, ""])

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("--cluster takes a number of replicas, 1 or more")
     if options.child:
         options.host, options.port = "127.0.0.1", 0
-    token = _token_of_parent() if options.child else _token(options.token_file)
+    token = _token_of_parent() if options.child else read_token(options.token_file)
     loopback = is_loopback(options.host)
     certificate = _certificate(options.tls_cert, options.tls_key)
     _refuse_open_door(options.host, loopback, token, certificate is not None)
@@ -116,7 +116,7 @@ def _default_memory_gb() -> float:
     return _MEMORY_GB if total is None else _MEMORY_SHARE * total / 1e9
 
 
-def _token(path: Path | None) -> str | None:
+def read_token(path: Path | None) -> str | None:
     """From the file, else from the environment; never from the command line, which everyone on the computer can see."""
     if path is None:
         token = os.environ.get(_TOKEN_VARIABLE)

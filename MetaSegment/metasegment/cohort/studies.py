@@ -72,7 +72,7 @@ def find_studies(source: Path) -> tuple[Study, ...]:
     if not found:
         raise InputError(f"no image in {source}: give {SOURCE}; images are {', '.join(_IMAGES)}")
     root = source if source.is_dir() else source.parent
-    names = _names([_handle(image, root) for image, _ in found])
+    names = study_names([_handle(image, root) for image, _ in found])
     studies = (Study(name, *paths) for name, paths in zip(names, found, strict=True))
     return tuple(frame for study in studies for frame in _frames(study))
 
@@ -154,7 +154,7 @@ def _handle(image: Path, root: Path) -> Path:
     return image.relative_to(root) if image.is_relative_to(root) else image.relative_to(image.anchor)
 
 
-def _names(handles: Sequence[Path]) -> list[str]:
+def study_names(handles: Sequence[Path]) -> list[str]:
     """Names that all file systems take; where two would be the same, each gets a hash of its own path."""
     plain = [re.sub(r"[^\w.-]+", "_", "_".join(_words(handle))).strip("._") or _NAMELESS for handle in handles]
     uses = Counter(name.casefold() for name in plain)

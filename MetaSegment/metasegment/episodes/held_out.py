@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..annotation import BACKGROUND
 from ..errors import InputError
-from ..measures.dice import overlap
+from ..measures.dice import dice
 from ..prompts import Scene
 from .labelled import LabelledVolume
 from .layouts import Case, read_case
@@ -46,7 +46,7 @@ class HeldOutTask:
     def dice(self, predicted: Tensor) -> float:
         """Dice of a boolean mask (k, j, i) on the voxels that were not annotated."""
         unknown = self.scene.labels == 0
-        return overlap(predicted[unknown], self.mask[unknown])
+        return dice(predicted[unknown], self.mask[unknown])
 
 
 def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:

@@ -22,7 +22,7 @@ _PROVENANCE, _CHECKSUM = "task", "sha256"
 def to_bytes(task: Task) -> bytes:
     """The task as a file's bytes (safetensors); raises InputError where they would be more than LARGEST."""
     provenance = to_json(task.provenance)
-    texts = {_PROVENANCE: provenance, _CHECKSUM: _checksum(task.numbers, provenance)}
+    texts = {_PROVENANCE: provenance, _CHECKSUM: checksum_of(task.numbers, provenance)}
     found = b"".join(encode(task.numbers, texts))
     if len(found) > LARGEST:
         raise InputError(f"the task would take {len(found):,} bytes of {LARGEST:,}: teach fewer structures at a time")
@@ -41,7 +41,7 @@ def from_bytes(found: bytes, origin: str = "the task") -> Task:
         version = provenance.get("version")
         if isinstance(version, int) and version > VERSION:
             raise InputError(f"{origin} was made by a newer MetaSegment (task version {version}): update this one")
-        require(texts[_CHECKSUM] == _checksum(numbers, texts[_PROVENANCE]), "its checksum differs")
+        require(texts[_CHECKSUM] == checksum_of(numbers, texts[_PROVENANCE]), "its checksum differs")
         return Task(fitted(provenance, Provenance, "its provenance"), numbers)
     except ValueError as error:
         raise InputError(f"{origin} is damaged or no task ({error}): copy it again or teach it again") from None
@@ -69,7 +69,7 @@ def write_task(task: Task, path: str | Path) -> None:
         draft.write_bytes(found)
 
 
-def _checksum(numbers: Mapping[str, np.ndarray], provenance: str) -> str:
+def checksum_of(numbers: Mapping[str, np.ndarray], provenance: str) -> str:
     """Of all that is read: also of types and shapes, or a flipped bit could turn numbers into others."""
     digest = hashlib.sha256(provenance.encode())
     for name, array in sorted(numbers.items()):

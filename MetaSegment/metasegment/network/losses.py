@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..measures.dice import overlap
+from ..measures.dice import dice
 
 #: Weights of cross-entropy and soft Dice; where one slice says little about the extent, Dice would reward volume
 #: under doubt (Bertels et al., arXiv 1911.02278).
@@ -43,6 +43,6 @@ def presence_loss(present: Sequence[Tensor], target: Tensor, weight: Tensor) -> 
     return total
 
 
-def dice(logits: Tensor, target: Tensor, weight: Tensor) -> float:
+def dice_of_logits(logits: Tensor, target: Tensor, weight: Tensor) -> float:
     """Dice of the thresholded answer on cells of positive weight; 1 where both are empty."""
-    return overlap((logits > 0)[weight > 0], (target > 0.5)[weight > 0])
+    return dice((logits > 0)[weight > 0], (target > 0.5)[weight > 0])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..grid import Box, Grid, working_grid
-from ..measures.dice import overlap
+from ..measures.dice import dice
 from ..prompts import known_fractions, make_prompt
 from ..strategies import Query, Support, TrainingSlice
 
@@ -31,7 +31,7 @@ class Fold:
 
     def dice(self, probability: Tensor) -> float:
         """Dice of a thresholded probability (k, j, i) on the cells of the hidden slice."""
-        return overlap(
+        return dice(
             probability[self.training_slice.cells] > 0.5, self.training_slice.target[self.training_slice.cells] > 0.5
         )
 

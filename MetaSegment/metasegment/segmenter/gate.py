@@ -13,7 +13,7 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from ..measures.dice import overlap
+from ..measures.dice import dice
 from ..network.engine import Engine
 from ..progress import Progress
 from ..prompts import Prompt, known_fractions
@@ -165,7 +165,7 @@ def evidence_of(case: Case, folds: Sequence[Fold], answers: Sequence[Tensor]) ->
     probability = case.first.probability
     inside, outside = known_fractions(case.support.scene, case.support.structure, case.prompt.grid)
     unknown = inside + outside == 0
-    agreement = overlap((probability > 0.5)[unknown], (case.prompt.geodesic > 0)[unknown])
+    agreement = dice((probability > 0.5)[unknown], (case.prompt.geodesic > 0)[unknown])
     return Evidence(again, expected_overlap(probability, unknown), agreement)
 
 

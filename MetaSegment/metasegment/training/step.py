@@ -13,7 +13,7 @@ from ..episodes.chance import happens, uniform
 from ..episodes.strokes import draw_strokes
 from ..grid import resample
 from ..network.channels import OPTIONAL, PREVIOUS, STROKES
-from ..network.losses import dice, presence_loss, segmentation_loss
+from ..network.losses import dice_of_logits, presence_loss, segmentation_loss
 from ..network.precision import Precision
 from ..network.unet import FewShotUNet
 from .config import Config
@@ -90,7 +90,7 @@ def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: T
             state.average[name].lerp_(parameter.detach(), 1 - config.optimiser.averaging)
     state.tasks += size
     # Numbers are asked of the device at the end: until here it had work without waiting.
-    scores = [dice(answer, *_truth(batch[n], trainee.device)) for n, answer in answers]
+    scores = [dice_of_logits(answer, *_truth(batch[n], trainee.device)) for n, answer in answers]
     cells = sum(grid[0].numel() for grid in grids)
     return Outcome(sum(map(float, losses)), sum(scores), len(batch), cells, answer_cells)
 

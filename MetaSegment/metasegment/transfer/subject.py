@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..grid import Grid, Triple, resample
-from ..measures.dice import overlap
+from ..measures.dice import dice
 from ..progress import Progress
 from .components import largest_part
 from .delineator import FEATURES as SHAPE_FEATURES
@@ -135,7 +135,7 @@ def _agreed(detections: Sequence[Detection], subjects: int) -> Detection | None:
         return None
     best = max(detections, key=lambda s: s.agreement - abs(s.growth))
     seen = [resample(s.probability, best.grid.within(s.grid)) for s in detections]
-    same = [n for n, other in enumerate(seen) if overlap(other > 0.5, best.probability > 0.5) >= SAME_PLACE]
+    same = [n for n, other in enumerate(seen) if dice(other > 0.5, best.probability > 0.5) >= SAME_PLACE]
     if not same:
         return best
     agreement, growth = mean(detections[n].agreement for n in same), mean(detections[n].growth for n in same)

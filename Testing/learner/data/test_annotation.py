@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ OBLIQUE_PLANE = np.array(  # rows lean 30 degrees out of the axial plane, column
 
 
 @pytest.fixture
-def grid(geometry_with: Callable[..., Geometry]) -> Geometry:
+def grid() -> Geometry:
     return geometry_with()
 
 
@@ -98,9 +98,7 @@ def test_structures_are_those_with_voxels_in_order(grid: Geometry) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(planes=st.sets(st.integers(0, 2).flatmap(lambda a: st.tuples(st.just(a), st.integers(0, SHAPE[a] - 1)))))
-def test_found_slices_cover_what_is_known_and_only_that(
-    geometry_with: Callable[..., Geometry], planes: set[tuple[int, int]]
-) -> None:
+def test_found_slices_cover_what_is_known_and_only_that(planes: set[tuple[int, int]]) -> None:
     labels = labels_with((0, 4), *planes)
     found = annotation_from_labels(labels, geometry_with())
     covered = np.zeros(labels.size, bool)
@@ -154,10 +152,7 @@ directions = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(
 @settings(deadline=None, max_examples=60)
 @given(normal=directions, spacing=st.tuples(*[st.floats(0.5, 4)] * 3), turn=st.tuples(*[st.floats(-90, 90)] * 3))
 def test_an_oblique_slice_has_no_holes_and_cuts_the_volume_in_two(
-    geometry_with: Callable[..., Geometry],
-    normal: tuple[float, float, float],
-    spacing: tuple[float, float, float],
-    turn: tuple[float, float, float],
+    normal: tuple[float, float, float], spacing: tuple[float, float, float], turn: tuple[float, float, float]
 ) -> None:
     geometry = geometry_with(spacing=spacing, angles=turn, flips=(1, -1, 1))
     unit = np.asarray(normal) / np.linalg.norm(normal)
@@ -293,9 +288,7 @@ def refusal_of_file(path: Path, grid: Geometry) -> str:
     return message
 
 
-def test_a_label_file_on_another_grid_says_how_it_differs(
-    geometry_with: Callable[..., Geometry], tmp_path: Path
-) -> None:
+def test_a_label_file_on_another_grid_says_how_it_differs(tmp_path: Path) -> None:
     write_volume(Volume(labels_with((0, 4)), geometry_with(spacing=(1, 1, 3))), tmp_path / "slices.nrrd")
     message = refusal_of_file(tmp_path / "slices.nrrd", geometry_with())
     assert "spacing 1 x 1 x 3 mm instead of 1 x 1 x 1 mm" in message

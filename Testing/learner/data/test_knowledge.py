@@ -11,6 +11,7 @@ from metasegment.annotation import BACKGROUND, AnnotatedSlice, Annotation, Strok
 from metasegment.errors import InputError
 from metasegment.grid import Box
 from metasegment.knowledge import finished_slices, stroke_of, with_finished, with_strokes
+from metasegment.measures.dice import dice
 from metasegment.progress import Progress
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
@@ -47,10 +48,6 @@ def drawn(labels: dict[int, np.ndarray], *planes: AnnotatedSlice) -> Annotation:
         for label, mask in labels.items():
             found[plane.index][mask[plane.index]] = label
     return annotation_from_labels(found, GEOMETRY)
-
-
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
 
 
 def test_a_structure_that_is_added_later_is_unknown_on_earlier_slices(segmenter: Segmenter, volume: Volume) -> None:

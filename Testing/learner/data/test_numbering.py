@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,14 +14,13 @@ from metasegment.annotation import BACKGROUND, Annotation, annotation_from_label
 from metasegment.errors import InputError
 from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.task_labels import to_task_labels
-from metasegment.volume import Geometry
 
 NAMES = {3: "Leber, links", 7: "Zyste", 200: "Milz"}
 TASK = Task(Provenance(tuple(TaskStructure(*named) for named in NAMES.items()), "a" * 64, "none", "", 1), {})
 
 
 @pytest.fixture(scope="module")
-def drawn(geometry_with: Callable[..., Geometry]) -> Callable[..., Annotation]:
+def drawn() -> Callable[..., Annotation]:
     """One axial slice with a row for each of these labels, called so."""
 
     def draw(names: dict[int, str | None]) -> Annotation:

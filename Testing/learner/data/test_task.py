@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from metasegment.errors import InputError
 from metasegment.io.arrays import decode, encode
-from metasegment.io.task_file import LARGEST, _checksum, address_of, from_bytes, read_task, to_bytes, write_task
+from metasegment.io.task_file import LARGEST, address_of, checksum_of, from_bytes, read_task, to_bytes, write_task
 from metasegment.task import VERSION, Provenance, Task, TaskStructure
 
 LIVER = TaskStructure(3, "Leber, links", (0.8, 0.4, 0.2), "Segmentation category and type~SCT^123037004^Anatomical")
@@ -197,7 +197,7 @@ def test_a_provenance_out_of_range_is_refused_by_the_field_s_name(
 ) -> None:
     def edit(texts: dict[str, str]) -> None:
         texts["task"] = json.dumps({**json.loads(texts["task"]), **change})
-        texts["sha256"] = _checksum(a_task.numbers, texts["task"])
+        texts["sha256"] = checksum_of(a_task.numbers, texts["task"])
 
     with pytest.raises(InputError, match=reason):
         from_bytes(_with(to_bytes(a_task), edit))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers.grids import geometry_with
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metasegment.io.volume_file import read_volume, write_volume
-from metasegment.volume import Geometry, Volume
+from metasegment.volume import Volume
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
 FLOAT32_EPSILON = 1.2e-7  # NIfTI stores geometry in 32 bits
@@ -46,7 +46,6 @@ angles = st.floats(-180, 180)
 )
 def test_any_geometry_survives_every_format(
     tmp_path: Path,
-    geometry_with: Callable[..., Geometry],
     spacing: tuple[float, float, float],
     origin: tuple[float, float, float],
     turn: tuple[float, float, float],
@@ -97,13 +96,11 @@ def test_index_to_world_agrees_with_simpleitk(textured_volume: Volume, tmp_path:
         ({"flips": (-1, 1, 1)}, "directions"),
     ],
 )
-def test_grids_that_differ_say_how(
-    geometry_with: Callable[..., Geometry], change: dict[str, tuple], words: str
-) -> None:
+def test_grids_that_differ_say_how(change: dict[str, tuple], words: str) -> None:
     assert words in str(geometry_with().difference(geometry_with(**change)))
 
 
-def test_grids_that_differ_by_rounding_are_the_same(geometry_with: Callable[..., Geometry]) -> None:
+def test_grids_that_differ_by_rounding_are_the_same() -> None:
     exact = geometry_with(spacing=(0.9765625, 0.9765625, 3.27), origin=(-123.456789, 0, 0), angles=(10, 0, 0))
     rounded = geometry_with(spacing=(0.976562, 0.976562, 3.27), origin=(-123.457, 0, 0), angles=(10.0001, 0, 0))
     assert exact.difference(rounded) is None

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from metasegment.annotation import AnnotatedSlice, annotation_from_labels
 from metasegment.cli import main
 from metasegment.demo.phantom import Phantom, abdomen_phantom, annotate, choose_slices
+from metasegment.measures.dice import dice
 
 # Volumes of healthy adults (ml), generously; the stomach is full of a meal or not.
 ADULT = {
@@ -46,10 +47,6 @@ def centre_of(phantom: Phantom, name: str) -> np.ndarray:
     """Centroid in mm to the patient's left, back and head."""
     index = np.append(np.argwhere(mask_of(phantom, name)).mean(axis=0)[::-1], 1)
     return (phantom.volume.geometry.index_to_world @ index)[:3]
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
 def test_the_same_seed_gives_the_same_voxels_and_another_seed_another_patient(patients: list[Phantom]) -> None:

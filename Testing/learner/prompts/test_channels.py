@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.masks import ORGAN, annotated, ellipsoid, index_of, voxel_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learner.drawn_shapes import ORGAN, annotated, ellipsoid, index_of, voxel_grid
 from torch import Generator, Tensor
 
 from metasegment.annotation import BACKGROUND

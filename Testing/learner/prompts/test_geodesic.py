@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
+from helpers.masks import ORGAN, annotated, disc, ellipsoid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learner.drawn_shapes import ORGAN, annotated, dice, disc, ellipsoid
 from torch import Generator
 
 from metasegment.grid import Box, working_grid
+from metasegment.measures.dice import dice
 from metasegment.network.channels import CHANNELS
 from metasegment.prompts import Scene, make_channels, make_prompt, sharpened
 from metasegment.prompts.geodesic import FADE_DIAMETERS, UNREACHED, faded, margin, sweep_by_planes, sweep_by_scan

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from helpers.masks import ORGAN, annotated, disc, ellipsoid, index_of, voxel_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learner.drawn_shapes import ORGAN, annotated, dice, disc, ellipsoid, index_of, voxel_grid
 from torch import Tensor
 
 from metasegment.annotation import BACKGROUND
 from metasegment.grid import Grid, to_voxels
+from metasegment.measures.dice import dice
 from metasegment.prompts import Scene, make_prompt
 from metasegment.prompts.interpolation import annotated_planes, distance_to_known, interpolate
 

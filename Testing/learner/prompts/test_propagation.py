@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.prompts import flow
 from metasegment.prompts.propagation import Propagation, propagate
 
@@ -41,13 +41,13 @@ def test_a_structure_that_moves_is_followed(method: str, monkeypatch: pytest.Mon
     image, mask = a_drifting_disc()
     found = carried(image, mask, 2, 17).surface > 0
     standing_still = mask[2].expand(SHAPE)
-    assert overlap(found[3:17], mask[3:17]) > 0.75
-    assert overlap(standing_still[3:17], mask[3:17]) < 0.5
+    assert dice(found[3:17], mask[3:17]) > 0.75
+    assert dice(standing_still[3:17], mask[3:17]) < 0.5
 
 
 def test_a_ring_that_shrinks_stays_a_ring() -> None:
     image, mask = a_drifting_disc(radius=15, hole=10, shrinking=0.2)
-    assert overlap((carried(image, mask, 3, 16).surface > 0)[4:16], mask[4:16]) > 0.7
+    assert dice((carried(image, mask, 3, 16).surface > 0)[4:16], mask[4:16]) > 0.7
 
 
 def test_an_empty_slice_ends_it_exactly_and_nothing_tapers_before() -> None:
@@ -84,8 +84,8 @@ def test_crossing_families_meet_and_what_was_drawn_stays() -> None:
     known[10], known[:, :, 32] = True, True
     found = propagate(image, mask & known, known, SPACING)
     assert found is not None
-    assert overlap((found.surface > 0)[known], mask[known]) > 0.98
-    assert overlap(found.surface > 0, mask) > 0.75
+    assert dice((found.surface > 0)[known], mask[known]) > 0.98
+    assert dice(found.surface > 0, mask) > 0.75
 
 
 def test_a_constant_image_and_a_structure_at_the_border_are_no_reason_for_nan() -> None:
@@ -93,7 +93,7 @@ def test_a_constant_image_and_a_structure_at_the_border_are_no_reason_for_nan() 
     mask[:, :9, :7] = True
     found = carried(torch.zeros(SHAPE), mask, 0, 19)
     assert found.surface.isfinite().all() and found.change.isfinite().all()
-    assert overlap(found.surface > 0, mask) > 0.9
+    assert dice(found.surface > 0, mask) > 0.9
 
 
 def test_nothing_is_carried_from_slices_without_the_structure() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.masks import ORGAN, annotated, ellipsoid
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learner.drawn_shapes import ORGAN, annotated, ellipsoid
 from torch import Tensor
 
 from metasegment.grid import Box

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from helpers.organs import draw, ellipsoid, scan_of
 
 from metasegment.annotation import BACKGROUND, Annotation, annotation_from_labels
 from metasegment.errors import InputError
+from metasegment.measures.dice import dice
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.strategies import all_strategies
@@ -29,7 +31,7 @@ def result(segmenter: Segmenter, organs: tuple[Volume, Annotation]) -> Segmentat
     return segmenter.segment(*organs, Budget(seconds=60, steps=4))
 
 
-def test_the_organs_are_found(result: Segmentation, two_organs: np.ndarray, dice: Dice) -> None:
+def test_the_organs_are_found(result: Segmentation, two_organs: np.ndarray) -> None:
     assert dice(result.labels == 1, two_organs == 1) > 0.9
     assert dice(result.labels == 2, two_organs == 2) > 0.85
 
@@ -87,9 +89,7 @@ def test_the_same_seed_gives_the_same_labels(
     assert [s.strategy for s in again.structures] == [s.strategy for s in result.structures]
 
 
-def test_a_volume_before_changes_nothing(
-    segmenter: Segmenter, organs: tuple[Volume, Annotation], ellipsoid: Ellipsoid, scan_of: Scan, draw: Draw
-) -> None:
+def test_a_volume_before_changes_nothing(segmenter: Segmenter, organs: tuple[Volume, Annotation]) -> None:
     before = segmenter.segment(*organs, strategy="in_context")
     other = ellipsoid((32, 32, 32), (16, 16, 16), (8, 9, 10)).astype(np.uint8)
     volume = scan_of(other)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import torch
+from helpers.organs import draw, ellipsoid, scan_of
 
 from metasegment.annotation import BACKGROUND, Annotation, add_oblique_slice, annotation_from_labels, empty_annotation
+from metasegment.measures.dice import dice
 from metasegment.network.engine import Engine
 from metasegment.progress import Progress
 from metasegment.prompts import structure_box
@@ -31,9 +33,7 @@ Ellipsoid = Callable[[Sequence[int], Sequence[float], Sequence[float]], np.ndarr
 
 
 @pytest.mark.parametrize("strategy", ["auto", *sorted(all_strategies())])
-def test_one_slice_is_enough_to_answer(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw, dice: Dice, strategy: str
-) -> None:
+def test_one_slice_is_enough_to_answer(segmenter: Segmenter, two_organs: np.ndarray, strategy: str) -> None:
     volume = scan_of(two_organs)
     annotation = annotation_from_labels(draw(two_organs, (0, 20)), volume.geometry)
     found = segmenter.segment(volume, annotation, strategy=strategy)
@@ -41,9 +41,7 @@ def test_one_slice_is_enough_to_answer(
     assert all(0 <= s.estimated_dice <= 1 for s in found.structures)
 
 
-def test_slices_of_several_planes_are_used_together(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw, dice: Dice
-) -> None:
+def test_slices_of_several_planes_are_used_together(segmenter: Segmenter, two_organs: np.ndarray) -> None:
     volume = scan_of(two_organs)
     annotation = annotation_from_labels(draw(two_organs, (0, 20), (1, 26), (2, 22)), volume.geometry)
     found = segmenter.segment(volume, annotation, NO_TIME)
@@ -57,9 +55,7 @@ def a_tube(shape: tuple[int, int, int] = (120, 48, 48), until: int = 112) -> np.
     return (round_it & (k >= 8) & (k < until)).astype(np.uint8)
 
 
-def test_the_box_grows_along_a_tube_of_which_one_slice_is_drawn(
-    segmenter: Segmenter, scan_of: Scan, draw: Draw, dice: Dice
-) -> None:
+def test_the_box_grows_along_a_tube_of_which_one_slice_is_drawn(segmenter: Segmenter) -> None:
     truth = a_tube()
     volume = scan_of(truth)
     annotation = annotation_from_labels(draw(truth, (0, 60)), volume.geometry)
@@ -71,7 +67,7 @@ def test_the_box_grows_along_a_tube_of_which_one_slice_is_drawn(
     assert dice(found.labels > 0, truth > 0) > 0.8
 
 
-def test_a_slice_without_the_structure_limits_it(segmenter: Segmenter, scan_of: Scan, draw: Draw) -> None:
+def test_a_slice_without_the_structure_limits_it(segmenter: Segmenter) -> None:
     truth = a_tube()
     volume = scan_of(truth)
     labels = draw(truth, (0, 60))
@@ -83,9 +79,7 @@ def test_a_slice_without_the_structure_limits_it(segmenter: Segmenter, scan_of: 
     assert limited.labels[61:75].any()
 
 
-def test_to_one_structure_the_other_is_background(
-    released_engine: Engine, scan_of: Scan, two_organs: np.ndarray, draw: Draw
-) -> None:
+def test_to_one_structure_the_other_is_background(released_engine: Engine, two_organs: np.ndarray) -> None:
     volume = scan_of(two_organs)
     labels = draw(two_organs, *AXIAL)
     together = annotation_from_labels(labels, volume.geometry)
@@ -100,9 +94,7 @@ def test_to_one_structure_the_other_is_background(
     assert torch.equal(first, second)
 
 
-def test_touching_structures_share_the_space_between_them(
-    segmenter: Segmenter, scan_of: Scan, ellipsoid: Ellipsoid, draw: Draw, dice: Dice
-) -> None:
+def test_touching_structures_share_the_space_between_them(segmenter: Segmenter) -> None:
     both = ellipsoid((40, 56, 56), (20, 28, 28), (12, 20, 20))
     truth = np.where(both, 1, 0).astype(np.uint8)
     volume = scan_of(truth)  # one intensity: only the annotation tells the halves apart
@@ -114,9 +106,7 @@ def test_touching_structures_share_the_space_between_them(
     assert dice(found.labels == 2, truth == 2) > 0.8
 
 
-def test_an_oblique_slice_is_enough_to_answer(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, dice: Dice
-) -> None:
+def test_an_oblique_slice_is_enough_to_answer(segmenter: Segmenter, two_organs: np.ndarray) -> None:
     volume = scan_of(two_organs, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
     mask, affine = drawn_obliquely(two_organs, volume.geometry)
     annotation = add_oblique_slice(empty_annotation(volume.geometry), mask, affine)
@@ -129,7 +119,7 @@ def test_an_oblique_slice_is_enough_to_answer(
 
 
 def test_an_oblique_slice_joins_axial_ones(
-    segmenter: Segmenter, organs: tuple[Volume, Annotation], two_organs: np.ndarray, dice: Dice
+    segmenter: Segmenter, organs: tuple[Volume, Annotation], two_organs: np.ndarray
 ) -> None:
     volume, annotation = organs
     joined = add_oblique_slice(annotation, *drawn_obliquely(two_organs, volume.geometry))
@@ -157,7 +147,7 @@ def drawn_obliquely(truth: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, 
     return np.where(values, values, BACKGROUND).astype(np.uint8), affine
 
 
-def test_a_structure_of_a_few_voxels_is_kept(segmenter: Segmenter, scan_of: Scan, draw: Draw) -> None:
+def test_a_structure_of_a_few_voxels_is_kept(segmenter: Segmenter) -> None:
     truth = np.zeros((32, 32, 32), np.uint8)
     truth[16:18, 16:18, 16:18] = 1
     volume = scan_of(truth)
@@ -166,9 +156,7 @@ def test_a_structure_of_a_few_voxels_is_kept(segmenter: Segmenter, scan_of: Scan
     assert found.structures[0].voxels >= 4
 
 
-def test_a_volume_annotated_throughout_comes_back_as_drawn(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw
-) -> None:
+def test_a_volume_annotated_throughout_comes_back_as_drawn(segmenter: Segmenter, two_organs: np.ndarray) -> None:
     volume = scan_of(two_organs)
     labels = draw(two_organs, *((0, k) for k in range(len(two_organs))))
     found = segmenter.segment(volume, annotation_from_labels(labels, volume.geometry), NO_TIME)

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.organs import draw, ellipsoid, scan_of
 
 from metasegment.annotation import BACKGROUND, annotation_from_labels
+from metasegment.measures.dice import dice
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.volume import Volume
@@ -25,7 +27,7 @@ Ellipsoid = Callable[[Sequence[int], Sequence[float], Sequence[float]], np.ndarr
 
 
 @pytest.fixture(scope="module")
-def plain(segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw) -> Segmentation:
+def plain(segmenter: Segmenter, two_organs: np.ndarray) -> Segmentation:
     """The in-context answer for the organs as they lie."""
     volume = scan_of(two_organs)
     return segmenter.segment(
@@ -35,7 +37,7 @@ def plain(segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Dra
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_flipped_volume_gives_the_flipped_answer(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw, dice: Dice, plain: Segmentation, axis: int
+    segmenter: Segmenter, two_organs: np.ndarray, plain: Segmentation, axis: int
 ) -> None:
     volume = scan_of(two_organs)
     flipped = replace(volume, array=np.flip(volume.array, axis))
@@ -47,13 +49,7 @@ def test_a_flipped_volume_gives_the_flipped_answer(
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (1, 2, 0)])
 def test_a_volume_with_other_axes_gives_the_same_answer(
-    segmenter: Segmenter,
-    scan_of: Scan,
-    two_organs: np.ndarray,
-    draw: Draw,
-    dice: Dice,
-    plain: Segmentation,
-    order: tuple[int, int, int],
+    segmenter: Segmenter, two_organs: np.ndarray, plain: Segmentation, order: tuple[int, int, int]
 ) -> None:
     volume = scan_of(two_organs)
     array = volume.array.transpose(order)
@@ -66,7 +62,7 @@ def test_a_volume_with_other_axes_gives_the_same_answer(
 
 
 def test_what_lies_far_from_the_structure_does_not_matter(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw, plain: Segmentation
+    segmenter: Segmenter, two_organs: np.ndarray, plain: Segmentation
 ) -> None:
     volume = scan_of(two_organs)
     size = 100  # voxels on each side
@@ -85,9 +81,7 @@ def test_what_lies_far_from_the_structure_does_not_matter(
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.uint32, np.int64, np.float32])
-def test_every_type_of_voxel_gives_the_same_answer(
-    segmenter: Segmenter, scan_of: Scan, two_organs: np.ndarray, draw: Draw, dice: Dice, dtype: type
-) -> None:
+def test_every_type_of_voxel_gives_the_same_answer(segmenter: Segmenter, two_organs: np.ndarray, dtype: type) -> None:
     volume = scan_of(two_organs)
     squeezed = (volume.array - volume.array.min()) // 8  # 0 … below 128
     labels = annotation_from_labels(draw(two_organs, (0, 20)), volume.geometry)
@@ -95,9 +89,7 @@ def test_every_type_of_voxel_gives_the_same_answer(
     assert dice(found.labels == 1, two_organs == 1) > 0.8
 
 
-def test_thick_slices_are_segmented_on_their_own_grid(
-    segmenter: Segmenter, scan_of: Scan, ellipsoid: Ellipsoid, draw: Draw, dice: Dice
-) -> None:
+def test_thick_slices_are_segmented_on_their_own_grid(segmenter: Segmenter) -> None:
     truth = ellipsoid((8, 100, 100), (4, 50, 50), (3.2, 30, 30)).astype(np.uint8)
     volume = scan_of(truth, spacing=(0.5, 0.5, 6.0))
     annotation = annotation_from_labels(draw(truth, (0, 2), (0, 6)), volume.geometry)

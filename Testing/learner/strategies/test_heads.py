@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
 from metasegment.grid import Box, Grid
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.network.channels import CHANNELS
 from metasegment.network.engine import WINDOWS, Engine
 from metasegment.network.unet import build_network
@@ -288,7 +288,7 @@ def test_copying_the_annotation_does_not_find_a_hidden_slice(name: str, slices: 
     state = fitted(name, shown[:2], engine)
     answer = strategy(name).predict(state, asked(shown[2].channels), engine) > 0
     hidden = shown[2].cells
-    assert overlap(answer[hidden], shown[2].target[hidden] > 0.5) == 0
+    assert dice(answer[hidden], shown[2].target[hidden] > 0.5) == 0
     taught = read_training_slices(shown[:2], engine, 0, lambda: True)
     assert taught
     assert float(taught.features[:, ANSWER].max()) < 0  # what it learnt from shows no copy
@@ -375,5 +375,5 @@ def test_a_linear_head_learns_what_the_network_did_not_see(
     engine = Engine(released_engine.network, "cpu", {name: meta})
     state = fitted(name, bright[:2], engine)
     answers = [strategy(name).predict(s, asked(bright[2].channels), engine) > 0 for s in ({}, state)]
-    before, after = (overlap(answer, bright[2].target > 0.5) for answer in answers)
+    before, after = (dice(answer, bright[2].target > 0.5) for answer in answers)
     assert after > 0.75 > before

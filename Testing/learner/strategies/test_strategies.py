@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.organs import draw, ellipsoid, scan_of
 from torch import Generator, Tensor
 
 from metasegment import strategies
@@ -20,14 +21,13 @@ from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.grid import Box, working_grid
 from metasegment.network.engine import Engine
-from metasegment.network.losses import dice, segmentation_loss
+from metasegment.network.losses import dice_of_logits, segmentation_loss
 from metasegment.prompts import Scene, make_channels, make_prompt
 from metasegment.segmenter.blend import LEARNED, best_blend
 from metasegment.segmenter.folds import Fold, make_folds, make_training_slices
 from metasegment.segmenter.gate import CLASSICAL
 from metasegment.strategies import Strategy, Support, TrainingSlice, all_strategies
 from metasegment.strategies.fine_tune import adaptable_parameters
-from metasegment.volume import Volume
 
 #: Axial and sagittal slices (axis, index) through both organs: the two families cross.
 AXIAL, SAGITTAL = ((0, 14), (0, 20), (0, 26)), ((2, 24), (2, 30))
@@ -36,7 +36,7 @@ PROCEDURAL_ONLY = Mixture(labelled=0, supervoxels=0, brain_maps=0, procedural=1)
 
 
 @pytest.fixture(scope="module")
-def support_of(scan_of: Callable[..., Volume], draw: Callable[..., np.ndarray]) -> Callable[..., Support]:
+def support_of() -> Callable[..., Support]:
     """The support of structure 1 in a truth (k, j, i) whose given planes are annotated."""
 
     def build(truth: np.ndarray, *planes: tuple[int, int]) -> Support:
@@ -146,7 +146,9 @@ def test_a_fold_does_not_show_its_slice(
     support_of: Callable[..., Support], two_organs: np.ndarray, planes: tuple[tuple[int, int], ...]
 ) -> None:
     support = support_of(two_organs, *planes)
-    for fold in make_folds(support, everything(support)):
+    folds = make_folds(support, everything(support))
+    assert folds
+    for fold in folds:
         assert fold.training_slice.cells.any()
         assert not fold.training_slice.channels[1][fold.training_slice.cells].any()
         assert not fold.training_slice.channels[2][fold.training_slice.cells].any()
@@ -175,9 +177,7 @@ def test_copying_the_visible_annotation_earns_nothing_on_a_hidden_slice(folds: l
     assert [fold.dice(fold.training_slice.target) for fold in folds] == [1.0] * len(folds)
 
 
-def test_slices_that_share_their_cells_with_others_make_no_fold(
-    support_of: Callable[..., Support], ellipsoid: Callable[..., np.ndarray]
-) -> None:
+def test_slices_that_share_their_cells_with_others_make_no_fold(support_of: Callable[..., Support]) -> None:
     truth = ellipsoid((192, 96, 96), (96, 48, 48), (80, 36, 36)).astype(np.uint8)
     support = support_of(truth, (0, 40), (0, 96), (0, 97), (0, 152))
     folds = make_folds(support, everything(support))
@@ -298,7 +298,7 @@ def test_the_annotation_of_another_structure_does_not_find_this_one(
             scene = Scene(image, labels, (1.0, 1.0, 1.0))
             grid = working_grid(Box((0.0, 0.0, 0.0), (48.0, 48.0, 48.0)), scene.spacing, 48**3)
             channels = make_channels(scene, STRUCTURE, make_prompt(scene, STRUCTURE, grid), grid)
-            scores.append(dice(released_engine.logits(channels), mask.float(), (labels == 0).float()))
+            scores.append(dice_of_logits(released_engine.logits(channels), mask.float(), (labels == 0).float()))
     assert np.mean(own) > 0.6
     assert np.mean(others) < 0.1
 
@@ -316,7 +316,7 @@ def test_copying_the_annotation_earns_nothing_in_training() -> None:
     episode = make_episode(Bank({}, []), PROCEDURAL_ONLY, seed=5, index=0)
     copy = torch.where(episode.channels[1] > 0, 10.0, -10.0)
     assert (copy > 0).any()
-    assert dice(copy, episode.target, episode.weight) == 0
+    assert dice_of_logits(copy, episode.target, episode.weight) == 0
     silent = torch.full_like(copy, -10.0)
     assert torch.equal(
         segmentation_loss(copy, episode.target, episode.weight),

@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 import metasegment
 from metasegment.errors import InputError
-from metasegment.network.losses import dice, segmentation_loss
+from metasegment.network.losses import dice_of_logits, segmentation_loss
 from metasegment.network.unet import build_network, load_network
 from metasegment.network.weights_file import read_tensors
 from metasegment.training.checkpoint import latest_checkpoint, save_checkpoint
@@ -238,7 +238,7 @@ def test_cells_of_no_weight_change_neither_loss_nor_gradient_nor_dice(seed: int)
     (gradient,) = torch.autograd.grad(loss, other)
     assert (gradient[ignored] == 0).all()
     assert (gradient[~ignored] != 0).all()
-    assert dice(other, changed, weight) == dice(logits, target, weight)
+    assert dice_of_logits(other, changed, weight) == dice_of_logits(logits, target, weight)
 
 
 @settings(max_examples=20, deadline=None)
@@ -253,9 +253,9 @@ def test_a_better_answer_costs_less(seed: int) -> None:
 
 def test_dice_counts_the_overlap_and_calls_two_empty_masks_equal() -> None:
     target, weight = torch.tensor([1.0, 1, 0, 0, 1]), torch.tensor([1.0, 2, 1, 1, 0])
-    assert dice(torch.tensor([1.0, -1, 1, -1, -1]), target, weight) == pytest.approx(2 * 1 / 4)
-    assert dice(2 * target - 1, target, weight) == 1
-    assert dice(-torch.ones(5), torch.zeros(5), weight) == 1
+    assert dice_of_logits(torch.tensor([1.0, -1, 1, -1, -1]), target, weight) == pytest.approx(2 * 1 / 4)
+    assert dice_of_logits(2 * target - 1, target, weight) == 1
+    assert dice_of_logits(-torch.ones(5), torch.zeros(5), weight) == 1
 
 
 # --- configuration -------------------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.organs import scan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
@@ -25,7 +25,7 @@ from metasegment.episodes.shapes import procedural_labels
 from metasegment.episodes.sources import Sample
 from metasegment.errors import InputError
 from metasegment.grid import Box, Grid, to_voxels
-from metasegment.measures.dice import overlap
+from metasegment.measures.dice import dice
 from metasegment.network.channels import CHANNELS
 from metasegment.network.engine import Engine
 from metasegment.network.meta_parameters import load_learnt, save_learnt
@@ -78,7 +78,7 @@ def test_no_slice_is_visible_and_every_cell_is_scored(episodes: list[Episode]) -
 
 
 def test_priors_are_as_good_as_in_use_and_never_the_truth(episodes: list[Episode]) -> None:
-    scores = [overlap(e.channels[PREVIOUS] > 0, e.target > 0.5) for e in episodes]
+    scores = [dice(e.channels[PREVIOUS] > 0, e.target > 0.5) for e in episodes]
     assert max(scores) < 1
     assert 0.35 < sum(scores) / len(scores) < 0.8
 
@@ -115,7 +115,7 @@ def test_another_volumes_structure_is_laid_over_this_ones_whatever_the_spacing()
     for seed in range(12):
         made = paired(bank, "labelled", 32**3, draws("cpu", seed))
         assert made is not None
-        scores.append(overlap(made[0].mask, made[1]))
+        scores.append(dice(made[0].mask, made[1]))
     assert min(scores) > 0.4
     assert 0.6 < sum(scores) / len(scores) < 1
 
@@ -258,18 +258,13 @@ def seen(scan: Volume) -> tuple[Tensor, tuple[float, float, float]]:
 
 
 def test_without_what_was_learnt_a_recalled_structure_stays_as_it_is(
-    released_engine: Engine, two_organs: np.ndarray, scan_of: Callable[..., Volume]
+    released_engine: Engine, two_organs: np.ndarray
 ) -> None:
     prior = a_prior(two_organs == 1)
     assert corrected(prior, *seen(scan_of(two_organs)), released_engine) is prior
 
 
-def test_a_misplaced_structure_comes_closer_to_what_the_image_shows(
-    correcting: Engine,
-    two_organs: np.ndarray,
-    scan_of: Callable[..., Volume],
-    dice: Callable[[np.ndarray, np.ndarray], float],
-) -> None:
+def test_a_misplaced_structure_comes_closer_to_what_the_image_shows(correcting: Engine, two_organs: np.ndarray) -> None:
     for organ in (1, 2):
         truth = two_organs == organ
         moved = np.roll(truth, (2, -2, 2), (0, 1, 2))
@@ -282,9 +277,7 @@ def test_a_misplaced_structure_comes_closer_to_what_the_image_shows(
 
 
 @pytest.mark.parametrize("cells", [0, 1, 2])
-def test_next_to_nothing_recalled_is_no_error(
-    cells: int, correcting: Engine, two_organs: np.ndarray, scan_of: Callable[..., Volume]
-) -> None:
+def test_next_to_nothing_recalled_is_no_error(cells: int, correcting: Engine, two_organs: np.ndarray) -> None:
     mask = np.zeros_like(two_organs, dtype=bool)
     mask[0, 0, :cells] = True
     image, spacing = seen(scan_of(two_organs))
@@ -294,8 +287,6 @@ def test_next_to_nothing_recalled_is_no_error(
         assert bool(found.probability.isfinite().all())
 
 
-def test_what_is_recalled_beside_the_volume_stays_as_it_is(
-    correcting: Engine, two_organs: np.ndarray, scan_of: Callable[..., Volume]
-) -> None:
+def test_what_is_recalled_beside_the_volume_stays_as_it_is(correcting: Engine, two_organs: np.ndarray) -> None:
     outside = Answer(Grid(Box((90.0, 0.0, 0.0), (110.0, 20.0, 20.0)), (8, 8, 8)), torch.ones(8, 8, 8))
     assert corrected(outside, *seen(scan_of(two_organs)), correcting) is outside

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from helpers.organs import draw, ellipsoid, scan_of
 from torch import Generator
 
 from metasegment.annotation import Annotation, annotation_from_labels, complete
 from metasegment.errors import Cancelled, InputError
 from metasegment.grid import Box, Grid
 from metasegment.io.task_file import LARGEST, from_bytes, to_bytes
+from metasegment.measures.dice import dice
 from metasegment.progress import Progress
 from metasegment.prompts import Scene, make_prompt
 from metasegment.segmentation import Budget, Segmentation
@@ -42,7 +44,7 @@ Ellipsoid = Callable[[Sequence[int], Sequence[float], Sequence[float]], np.ndarr
 
 
 @pytest.fixture(scope="module")
-def organs_at(ellipsoid: Ellipsoid) -> Callable[..., np.ndarray]:
+def organs_at() -> Callable[..., np.ndarray]:
     """Labels (k, j, i) of a patient whose two organs lie `moved` voxels from where the first patient's do."""
 
     def build(moved: Sequence[int] = (0, 0, 0), shape: Sequence[int] = (44, 56, 60), size: float = 1.0) -> np.ndarray:
@@ -55,7 +57,7 @@ def organs_at(ellipsoid: Ellipsoid) -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def first_patient(scan_of: Scan, organs_at: Callable[..., np.ndarray]) -> tuple[Volume, Annotation]:
+def first_patient(organs_at: Callable[..., np.ndarray]) -> tuple[Volume, Annotation]:
     """The first patient, every voxel known."""
     labels = organs_at()
     volume = scan_of(labels, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
@@ -74,7 +76,7 @@ def second_truth(organs_at: Callable[..., np.ndarray]) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def second_patient(scan_of: Scan, second_truth: np.ndarray) -> Volume:
+def second_patient(second_truth: np.ndarray) -> Volume:
     """Another patient on another grid: organs elsewhere, larger, other voxels."""
     return scan_of(second_truth, spacing=(1.0, 1.0, 1.4), angles=(0, 10, 0))
 
@@ -84,9 +86,7 @@ def found(segmenter: Segmenter, task: Task, second_patient: Volume) -> Segmentat
     return segmenter.apply(task, second_patient)
 
 
-def test_structures_are_found_in_the_next_patient_without_slices(
-    found: Segmentation, second_truth: np.ndarray, dice: Dice
-) -> None:
+def test_structures_are_found_in_the_next_patient_without_slices(found: Segmentation, second_truth: np.ndarray) -> None:
     assert dice(found.labels == 1, second_truth == 1) > 0.75
     assert dice(found.labels == 2, second_truth == 2) > 0.65
     assert [(s.label, s.name) for s in found.structures] == [(1, "liver"), (2, "cyst")]
@@ -96,7 +96,7 @@ def test_structures_are_found_in_the_next_patient_without_slices(
 
 
 def test_a_slice_makes_the_answer_better(
-    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray, draw: Draw, dice: Dice
+    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray
 ) -> None:
     middle = draw(second_truth, (0, 26))
     annotation = annotation_from_labels(middle, second_patient.geometry)
@@ -108,7 +108,7 @@ def test_a_slice_makes_the_answer_better(
 
 
 def test_a_structure_that_no_slice_shows_is_still_found(
-    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray, draw: Draw, dice: Dice
+    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray
 ) -> None:
     only_liver = draw(np.where(second_truth == 1, 1, 0).astype(np.uint8), (2, 20))
     annotation = annotation_from_labels(only_liver, second_patient.geometry)
@@ -138,20 +138,18 @@ class Twins:
 
 
 @pytest.fixture(scope="module")
-def twins(scan_of: Scan, organs_at: Callable[..., np.ndarray]) -> Twins:
+def twins(organs_at: Callable[..., np.ndarray]) -> Twins:
     taught, meant = (organs_at((0, moved, 0), shape=(44, 110, 60)) for moved in (0, 50))
     return Twins(scan_of(np.maximum(taught, meant), spacing=(0.9, 0.9, 1.5)), taught == 1, meant == 1)
 
 
-def test_slices_say_where_to_look(segmenter: Segmenter, task: Task, twins: Twins, draw: Draw, dice: Dice) -> None:
+def test_slices_say_where_to_look(segmenter: Segmenter, task: Task, twins: Twins) -> None:
     annotation = annotation_from_labels(draw(twins.meant.astype(np.uint8), (0, 20)), twins.volume.geometry)
     found = segmenter.apply(task, twins.volume, annotation, NO_TIME)
     assert dice(found.labels == 1, twins.meant) > 0.8
 
 
-def test_an_earlier_frame_says_where_to_look_unless_slices_do(
-    segmenter: Segmenter, task: Task, twins: Twins, draw: Draw, dice: Dice
-) -> None:
+def test_an_earlier_frame_says_where_to_look_unless_slices_do(segmenter: Segmenter, task: Task, twins: Twins) -> None:
     earlier = np.roll(twins.meant, 2, axis=1).astype(np.uint8)  # it has moved a little since
     found = segmenter.apply(task, twins.volume, None, NO_TIME, earlier=earlier)
     assert dice(found.labels == 1, twins.meant) > 0.75
@@ -170,7 +168,7 @@ def test_an_earlier_frame_with_nothing_changes_nothing_and_one_of_another_grid_i
 
 
 @pytest.fixture
-def a_long_thought(draw: Draw) -> tuple[Case, Answer]:
+def a_long_thought() -> tuple[Case, Answer]:
     """One slice of a rod, a prior that goes on to both ends of the volume, and an answer that stays near the slice."""
     shape = (40, 16, 16)
     rod = np.zeros(shape, np.uint8)
@@ -223,7 +221,7 @@ def test_a_task_read_back_answers_as_before(
 
 
 def test_a_task_grows_with_a_case_up_to_a_bound(
-    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray, found: Segmentation, dice: Dice
+    segmenter: Segmenter, task: Task, second_patient: Volume, second_truth: np.ndarray, found: Segmentation
 ) -> None:
     accepted = annotation_from_labels(np.where(second_truth == 0, 255, second_truth), second_patient.geometry, NAMES)
     crowded = task
@@ -238,7 +236,7 @@ def test_a_task_grows_with_a_case_up_to_a_bound(
     assert dice(better.labels == 1, second_truth == 1) > 0.85
 
 
-def test_an_answer_completes_an_annotation(second_patient: Volume, second_truth: np.ndarray, draw: Draw) -> None:
+def test_an_answer_completes_an_annotation(second_patient: Volume, second_truth: np.ndarray) -> None:
     annotation = annotation_from_labels(draw(second_truth, (0, 26)), second_patient.geometry, NAMES)
     answer = np.zeros_like(second_truth)
     answer[10] = 2
@@ -250,7 +248,7 @@ def test_an_answer_completes_an_annotation(second_patient: Volume, second_truth:
 
 
 def test_what_cannot_be_taught_is_refused(
-    segmenter: Segmenter, task: Task, first_patient: tuple[Volume, Annotation], draw: Draw
+    segmenter: Segmenter, task: Task, first_patient: tuple[Volume, Annotation]
 ) -> None:
     volume, whole = first_patient
     few = annotation_from_labels(draw(whole.labels % 255, (0, 20)), volume.geometry, NAMES)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.lessons import short_lessons
+from helpers.organs import draw, scan_of
 
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
 from metasegment.export import read_structures, write_segmentation
 from metasegment.io.task_file import read_task, write_task
 from metasegment.io.volume_file import read_voxels, write_volume
+from metasegment.measures.dice import dice
 from metasegment.task import Provenance, Task, TaskStructure
 from metasegment.volume import Volume
 
@@ -44,12 +47,7 @@ class Patients:
 
 
 @pytest.fixture(scope="module")
-def patients(
-    tmp_path_factory: pytest.TempPathFactory,
-    scan_of: Callable[..., Volume],
-    two_organs: np.ndarray,
-    draw: Callable[..., np.ndarray],
-) -> Patients:
+def patients(tmp_path_factory: pytest.TempPathFactory, two_organs: np.ndarray) -> Patients:
     folder = tmp_path_factory.mktemp("patients")
     truths = (two_organs, np.roll(two_organs, (2, -3, 2), (0, 1, 2)))
     found = Patients(folder, truths)
@@ -81,7 +79,7 @@ class Printed:
 
 
 @pytest.fixture(scope="module")
-def run(short_lessons: Callable[[], AbstractContextManager[None]]) -> Callable[..., Printed]:
+def run() -> Callable[..., Printed]:
     """Runs a command that must end well, its lessons short."""
 
     def run(*arguments: object) -> Printed:
@@ -110,11 +108,7 @@ def applied(patients: Patients, taught: Path, run: Callable[..., Printed]) -> Pr
     return run("apply", taught, patients.image(1), *outputs, "--seconds", 1, "--json")
 
 
-def test_a_task_of_one_patient_finds_the_organs_of_the_next(
-    applied: Printed,
-    patients: Patients,
-    dice: Callable[[np.ndarray, np.ndarray], float],
-) -> None:
+def test_a_task_of_one_patient_finds_the_organs_of_the_next(applied: Printed, patients: Patients) -> None:
     found = read_voxels(patients.folder / "found.seg.nrrd")
     assert read_voxels(patients.image(1)).geometry.difference(found.geometry) is None
     for label in NAMES:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from learner.study_files import Study
+from helpers.study_files import Study
 from safetensors import safe_open
 from safetensors.torch import save_file
 

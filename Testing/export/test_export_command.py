@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ WHOLE = Geometry((7, 6, 5), (0.7, 0.9, 3.0), (10.0, -20.0, 30.0), (0.8, -0.6, 0.
 
 
 @pytest.fixture
-def a_segmentation(geometry_with: Callable[..., Geometry], tmp_path: Path) -> Path:
+def a_segmentation(tmp_path: Path) -> Path:
     geometry = geometry_with(spacing=(0.8, 0.9, 2.0))
     labels = np.zeros(geometry.shape, np.uint8)
     labels[2:5, 3:6, 4:8] = 1

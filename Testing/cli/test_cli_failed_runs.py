@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from learner.study_files import PATIENCE, Study, command
+from helpers.study_files import PATIENCE, Study, command
 
 from metasegment.cli import main
 

@@ -1,13 +1,12 @@
-"""Fixtures that write synthetic volumes as DICOM files."""
+"""Synthetic volumes written as DICOM files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from metasegment.volume import Volume
 
@@ -15,19 +14,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 
-@pytest.fixture(scope="session")
-def write_series() -> Callable[..., Path]:
+def write_series(folder: Path, volume: Volume, modality: str = "CT", **tags: object) -> Path:
     """Writes a volume of integers as a DICOM series, one file a slice, its last slice first; more tags by keyword."""
-    return _write_series
-
-
-@pytest.fixture(scope="session")
-def write_frames() -> Callable[..., Path]:
-    """Writes a volume of integers as one enhanced CT file; `at` are the slices that its frames lie at, in order."""
-    return _write_frames
-
-
-def _write_series(folder: Path, volume: Volume, modality: str = "CT", **tags: object) -> Path:
     from pydicom import uid
 
     kinds = {"CT": uid.CTImageStorage, "MR": uid.MRImageStorage, "PT": uid.PositronEmissionTomographyImageStorage}
@@ -43,7 +31,8 @@ def _write_series(folder: Path, volume: Volume, modality: str = "CT", **tags: ob
     return folder
 
 
-def _write_frames(folder: Path, volume: Volume, at: Sequence[int], intercept: int = -100) -> Path:
+def write_frames(folder: Path, volume: Volume, at: Sequence[int], intercept: int = -100) -> Path:
+    """Writes a volume of integers as one enhanced CT file; `at` are the slices that its frames lie at, in order."""
     from pydicom import Dataset, uid
 
     def item(**values: object) -> Dataset:

@@ -41,7 +41,3 @@ def annotated(mask: Tensor, *slices: tuple[int, int]) -> Tensor:
 def voxel_grid(shape: Sequence[int]) -> Grid:
     k, j, i = shape
     return Grid(Box((0, 0, 0), (k, j, i)), (k, j, i))
-
-
-def dice(a: Tensor, b: Tensor) -> float:
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from helpers.dicom_files import write_frames, write_series
+from helpers.refusals import refusal
 
 from metasegment.io.volume_file import read_volume
 from metasegment.volume import Volume
@@ -53,9 +54,7 @@ def test_slices_are_sorted_by_position_whatever_their_names(
 
 
 @pytest.mark.parametrize("lost", [1, 20, 46])
-def test_a_missing_slice_is_found_and_placed(
-    a_ct_series: Path, tmp_path: Path, refusal: Callable[[Path], str], lost: int
-) -> None:
+def test_a_missing_slice_is_found_and_placed(a_ct_series: Path, tmp_path: Path, lost: int) -> None:
     files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(a_ct_series))
     for file in files[:lost] + files[lost + 1 :]:
         shutil.copy(file, tmp_path)
@@ -66,7 +65,7 @@ def test_a_missing_slice_is_found_and_placed(
     assert Path(files[lost + 1]).name in message
 
 
-def test_a_repeated_slice_is_refused(a_ct_series: Path, tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_repeated_slice_is_refused(a_ct_series: Path, tmp_path: Path) -> None:
     shutil.copytree(a_ct_series, tmp_path, dirs_exist_ok=True)
     again = pydicom.dcmread(sorted(a_ct_series.iterdir())[10])
     again.PixelData = bytes(len(again.PixelData))
@@ -74,9 +73,7 @@ def test_a_repeated_slice_is_refused(a_ct_series: Path, tmp_path: Path, refusal:
     assert "repeated" in refusal(tmp_path)
 
 
-def test_several_series_are_listed(
-    a_ct_series: Path, an_mr_series: Path, tmp_path: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_several_series_are_listed(a_ct_series: Path, an_mr_series: Path, tmp_path: Path) -> None:
     for n, folder in enumerate((a_ct_series, an_mr_series)):
         for file in folder.iterdir():
             shutil.copyfile(file, tmp_path / f"{n}_{file.name}")
@@ -96,23 +93,21 @@ def test_segmentations_next_to_a_series_do_not_count_as_series(
     assert read_volume(tmp_path).array.shape == (3, 512, 512)
 
 
-def test_a_folder_with_segmentations_only_is_refused(
-    data_folder: Path, tmp_path: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_a_folder_with_segmentations_only_is_refused(data_folder: Path, tmp_path: Path) -> None:
     shutil.copy(data_folder / "dicom" / "dcmqi_ct3slice" / "liver_seg.dcm", tmp_path)
     assert "no DICOM image series (only SEG)" in refusal(tmp_path)
 
 
-def test_a_folder_without_dicom_is_refused(tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("nothing here")
     assert "no DICOM image series" in refusal(tmp_path)
 
 
-def test_one_dicom_slice_asks_for_its_folder(a_ct_series: Path, refusal: Callable[[Path], str]) -> None:
+def test_one_dicom_slice_asks_for_its_folder(a_ct_series: Path) -> None:
     assert "give the folder" in refusal(next(a_ct_series.iterdir()))
 
 
-def test_a_damaged_dicom_slice_is_refused(a_ct_series: Path, tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_damaged_dicom_slice_is_refused(a_ct_series: Path, tmp_path: Path) -> None:
     shutil.copytree(a_ct_series, tmp_path, dirs_exist_ok=True)
     victim = sorted(tmp_path.iterdir())[5]
     os.truncate(victim, victim.stat().st_size - 9000)
@@ -130,19 +125,13 @@ def _tilted(volume: Volume, pixels: float) -> Volume:
 @pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
 @pytest.mark.parametrize("pixels", [0.8, 0.1])
 def test_a_tilted_gantry_is_refused_even_where_it_only_adds_up(
-    textured_volume: Volume,
-    write_series: Callable[..., Path],
-    refusal: Callable[[Path], str],
-    tmp_path: Path,
-    pixels: float,
+    textured_volume: Volume, tmp_path: Path, pixels: float
 ) -> None:
     assert "tilted gantry" in refusal(write_series(tmp_path / "tilted", _tilted(textured_volume, pixels)))
 
 
 @pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
-def test_a_time_series_in_one_folder_is_refused(
-    textured_volume: Volume, write_series: Callable[..., Path], refusal: Callable[[Path], str], tmp_path: Path
-) -> None:
+def test_a_time_series_in_one_folder_is_refused(textured_volume: Volume, tmp_path: Path) -> None:
     folder = write_series(tmp_path / "series", textured_volume)
     for file in sorted(folder.iterdir()):
         later = pydicom.dcmread(file)
@@ -156,11 +145,7 @@ def test_a_time_series_in_one_folder_is_refused(
 
 @pytest.mark.parametrize("order", ["as they are", "reversed", "shuffled"])
 def test_frames_of_one_file_are_put_in_order_by_their_positions(
-    textured_volume: Volume,
-    write_series: Callable[..., Path],
-    write_frames: Callable[..., Path],
-    tmp_path: Path,
-    order: str,
+    textured_volume: Volume, tmp_path: Path, order: str
 ) -> None:
     at = list(range(9))
     if order != "as they are":
@@ -184,20 +169,13 @@ def test_frames_of_one_file_are_put_in_order_by_their_positions(
     ids=["gap", "repeated", "time series"],
 )
 def test_frames_that_make_no_even_stack_are_refused(
-    textured_volume: Volume,
-    write_frames: Callable[..., Path],
-    refusal: Callable[[Path], str],
-    tmp_path: Path,
-    at: list[int],
-    words: str,
+    textured_volume: Volume, tmp_path: Path, at: list[int], words: str
 ) -> None:
     write_frames(tmp_path, textured_volume, at)
     assert words in refusal(tmp_path / "frames.dcm")
 
 
-def test_a_file_of_frames_without_positions_is_refused(
-    textured_volume: Volume, write_frames: Callable[..., Path], refusal: Callable[[Path], str], tmp_path: Path
-) -> None:
+def test_a_file_of_frames_without_positions_is_refused(textured_volume: Volume, tmp_path: Path) -> None:
     file = write_frames(tmp_path, textured_volume, range(9)) / "frames.dcm"
     header = pydicom.dcmread(file)
     del header.PerFrameFunctionalGroupsSequence[4].PlanePositionSequence
@@ -207,9 +185,7 @@ def test_a_file_of_frames_without_positions_is_refused(
 
 @pytest.mark.parametrize("awkward_geometry", ["anisotropic"], indirect=True)
 @pytest.mark.parametrize("first", [1.0, 0.25])
-def test_each_slice_is_rescaled_by_its_own_slope(
-    textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path, first: float
-) -> None:
+def test_each_slice_is_rescaled_by_its_own_slope(textured_volume: Volume, tmp_path: Path, first: float) -> None:
     folder = write_series(tmp_path, textured_volume)
     slopes = first + 0.125 * np.arange(9)
     for k, slope in enumerate(slopes):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from helpers.dicom_files import write_series
 from pydicom import Dataset, config
 
 from metasegment.cli import main
@@ -26,7 +27,7 @@ Anonymise = Callable[..., Path]
 
 
 @pytest.fixture
-def anonymised(write_series: Callable[..., Path], tmp_path: Path) -> Anonymise:
+def anonymised(tmp_path: Path) -> Anonymise:
     """Writes a series, edited slice by slice without pydicom's judgement, and a segmentation of it."""
 
     def write(edit: Callable[[Dataset], None]) -> Path:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.dicom_files import write_series
 
 from metasegment.cli.common import read_inputs
 from metasegment.errors import InputError
@@ -18,7 +18,7 @@ from metasegment.volume import Volume
 @pytest.mark.parametrize("awkward_geometry", ["oblique"], indirect=True)
 @pytest.mark.parametrize("name", ["previous.dcm", "previous.rtstruct.dcm"])
 def test_a_previous_reading_is_learnt_from_on_its_image_and_on_no_other(
-    textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path, name: str
+    textured_volume: Volume, tmp_path: Path, name: str
 ) -> None:
     series, other = (write_series(tmp_path / folder, textured_volume) for folder in ("series", "other"))
     labels = np.zeros(textured_volume.array.shape, np.uint8)

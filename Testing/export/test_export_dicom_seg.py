@@ -6,13 +6,14 @@ import importlib.util
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from helpers.dicom_files import write_frames, write_series
+from helpers.grids import geometry_with
 
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
@@ -36,7 +37,7 @@ def labels(awkward_geometry: Geometry) -> np.ndarray:
 
 
 @pytest.fixture
-def a_series(textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path) -> Path:
+def a_series(textured_volume: Volume, tmp_path: Path) -> Path:
     return write_series(tmp_path / "series", textured_volume)
 
 
@@ -87,7 +88,7 @@ def test_it_refers_to_the_slices_of_its_series_and_says_who_made_it(a_seg: Path,
 @pytest.mark.parametrize("awkward_geometry", ["oblique"], indirect=True)
 @pytest.mark.parametrize("name", ["out.dcm", "out.rtstruct.dcm"])
 def test_the_patient_keeps_a_name_in_the_letters_of_the_scanner(
-    textured_volume: Volume, labels: np.ndarray, write_series: Callable[..., Path], tmp_path: Path, name: str
+    textured_volume: Volume, labels: np.ndarray, tmp_path: Path, name: str
 ) -> None:
     tags = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg"}
     series = write_series(tmp_path / "series", textured_volume, **tags)
@@ -122,15 +123,13 @@ def test_as_annotation_the_slices_that_it_has_something_on_are_annotated(a_seg: 
 
 
 @pytest.mark.parametrize("awkward_geometry", ["oblique"], indirect=True)
-def test_one_drawn_on_another_image_is_refused(
-    a_seg: Path, textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_one_drawn_on_another_image_is_refused(a_seg: Path, textured_volume: Volume, tmp_path: Path) -> None:
     other = write_series(tmp_path / "other", textured_volume)
     with pytest.raises(InputError, match="frames of reference differ"):
         read_annotation(a_seg, read_volume(other).geometry, frame_of_reference_in(other))
 
 
-def test_one_on_voxels_that_are_not_the_images_is_refused(a_seg: Path, geometry_with: Callable[..., Geometry]) -> None:
+def test_one_on_voxels_that_are_not_the_images_is_refused(a_seg: Path) -> None:
     with pytest.raises(InputError, match=r"out\.dcm: its voxels are not the image's"):
         read_annotation(a_seg, geometry_with(spacing=(1.1, 1.2, 1.3), origin=(5, 6, 7)))
 
@@ -204,7 +203,7 @@ def test_what_labels_cannot_express_is_refused(data_folder: Path, name: str, wor
 
 @pytest.mark.parametrize("at", [range(9), [0, 4, 2, 1, 8, 6, 3, 7, 5]], ids=["in order", "shuffled"])
 def test_a_seg_of_an_enhanced_image_refers_to_its_frames(
-    textured_volume: Volume, labels: np.ndarray, write_frames: Callable[..., Path], tmp_path: Path, at: list[int]
+    textured_volume: Volume, labels: np.ndarray, tmp_path: Path, at: list[int]
 ) -> None:
     series = write_frames(tmp_path / "frames", textured_volume, at)
     write_segmentation(labels, textured_volume.geometry, tmp_path / "drawn.seg.nrrd", NAMES)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.dicom_files import write_series
+from helpers.grids import geometry_with
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 
@@ -34,7 +36,7 @@ def _ball(shape: tuple[int, int, int], radius: float) -> np.ndarray:
 
 
 @pytest.fixture
-def a_ball(geometry_with: Build) -> tuple[np.ndarray, Geometry]:
+def a_ball() -> tuple[np.ndarray, Geometry]:
     geometry = geometry_with((60, 60, 20), SPACING, (10, -20, 30), (20, 10, 5))
     return _ball(geometry.shape, RADIUS), geometry
 
@@ -51,7 +53,7 @@ def test_a_ball_has_the_measures_of_a_ball(a_ball: tuple[np.ndarray, Geometry]) 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_diameters_are_those_of_all_pairs_of_voxels(seed: int, geometry_with: Build) -> None:
+def test_diameters_are_those_of_all_pairs_of_voxels(seed: int) -> None:
     generator = np.random.default_rng(seed)
     mask = generator.random((5, 9, 11)) < (0.02, 0.1, 0.5, 1.1)[seed]
     mask[2, 3, 4] = True
@@ -99,7 +101,7 @@ THIN = {"voxel": (5, 5, 5), "line": (5, slice(2, 12), 5), "sheet": (5, slice(2, 
 
 
 @pytest.mark.parametrize("kind", [*THIN, "ring", "noise"])
-def test_even_thin_and_ragged_surfaces_keep_the_volume(kind: str, geometry_with: Build) -> None:
+def test_even_thin_and_ragged_surfaces_keep_the_volume(kind: str) -> None:
     mask = np.zeros((12, 14, 16), bool)
     if kind in THIN:
         mask[THIN[kind]] = True
@@ -114,7 +116,7 @@ def test_even_thin_and_ragged_surfaces_keep_the_volume(kind: str, geometry_with:
 
 
 @pytest.fixture
-def two_balls(geometry_with: Build, tmp_path: Path) -> tuple[Path, Volume]:
+def two_balls(tmp_path: Path) -> tuple[Path, Volume]:
     geometry = geometry_with((60, 60, 20), SPACING)
     labels = np.zeros(geometry.shape, np.uint8)
     labels[_ball(geometry.shape, RADIUS)] = 1
@@ -202,7 +204,7 @@ STARTED = {"RadiopharmaceuticalStartTime": "", "RadiopharmaceuticalStartDateTime
     ids=["start", "admin", "grams per ml", "date and time", "over midnight"],
 )  # fmt: skip
 def test_suv_of_a_pet_series(
-    two_balls: tuple[Path, Volume], write_series: Build, tmp_path: Path, tags: dict[str, object], factor: float
+    two_balls: tuple[Path, Volume], tmp_path: Path, tags: dict[str, object], factor: float
 ) -> None:
     drawn, image = two_balls
     series = write_series(tmp_path / "series", image, "PT", **tags)
@@ -234,7 +236,6 @@ def test_suv_of_a_pet_series(
 )
 def test_without_what_suv_needs_it_is_left_out_and_told_why(
     two_balls: tuple[Path, Volume],
-    write_series: Build,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     tags: dict[str, object],
@@ -251,16 +252,14 @@ def test_without_what_suv_needs_it_is_left_out_and_told_why(
     assert "suv_mean" not in row
 
 
-def test_other_modalities_have_no_suv_and_no_note(
-    two_balls: tuple[Path, Volume], write_series: Build, tmp_path: Path
-) -> None:
+def test_other_modalities_have_no_suv_and_no_note(two_balls: tuple[Path, Volume], tmp_path: Path) -> None:
     drawn, image = two_balls
     series = write_series(tmp_path / "series", image)
     assert to_file(drawn, tmp_path / "out.csv", series).notes == ()
     assert "suv_mean" not in _rows(tmp_path / "out.csv")[0]
 
 
-def test_an_empty_segmentation_is_refused(geometry_with: Build, tmp_path: Path) -> None:
+def test_an_empty_segmentation_is_refused(tmp_path: Path) -> None:
     geometry = geometry_with()
     write_segmentation(np.zeros(geometry.shape, np.uint8), geometry, tmp_path / "empty.seg.nrrd", {1: "Nothing"})
     for name in ("out.csv", "out.stl"):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from learner.study_files import ANNOTATED, COLORS, NAMES, PATIENCE, Study, command
+from helpers.study_files import ANNOTATED, COLORS, NAMES, PATIENCE, Study, command
 
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
 from metasegment.io.image_file import read_metadata
 from metasegment.io.volume_file import read_voxels
+from metasegment.measures.dice import dice
 from metasegment.network.meta_parameters import save_learnt
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.strategies import all_meta_strategies, all_strategies
@@ -65,9 +65,7 @@ def test_the_label_map_is_on_the_grid_of_the_image_with_voxels_as_drawn(finished
     np.testing.assert_array_equal(result.array[known], drawn[known])
 
 
-def test_the_organs_are_found(
-    finished: Finished, two_organs: np.ndarray, dice: Callable[[np.ndarray, np.ndarray], float]
-) -> None:
+def test_the_organs_are_found(finished: Finished, two_organs: np.ndarray) -> None:
     result = read_voxels(finished.folder / "out.seg.nrrd").array
     assert dice(result == 1, two_organs == 1) > 0.85
     assert dice(result == 2, two_organs == 2) > 0.8

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from learner.study_files import NAMES, Study
+from helpers.study_files import NAMES, Study
 
 from metasegment.annotation import BACKGROUND
 from metasegment.export import write_segmentation

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from helpers.dicom_files import write_series
+from helpers.grids import geometry_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -19,6 +20,7 @@ from metasegment.export import read_structures, to_file, write_segmentation
 from metasegment.io.annotation_file import read_annotation
 from metasegment.io.dicom_contours import filled, polygons_around
 from metasegment.io.volume_file import read_volume
+from metasegment.measures.dice import dice
 from metasegment.volume import Geometry, Volume
 
 HOLE = np.zeros((9, 11), bool)
@@ -49,7 +51,7 @@ def test_holes_are_left_out_by_readers_that_unite_polygons(mask: np.ndarray) -> 
 
 
 @pytest.fixture
-def a_drawn_series(textured_volume: Volume, write_series: Callable[..., Path], tmp_path: Path) -> tuple[Path, Path]:
+def a_drawn_series(textured_volume: Volume, tmp_path: Path) -> tuple[Path, Path]:
     labels = np.zeros(textured_volume.array.shape, np.uint8)
     labels[2:5, :9, :11] = np.where(HOLE, 1, 0)[:, : labels.shape[2]]
     labels[3, 4, 5] = 4
@@ -106,7 +108,7 @@ def test_as_annotation_its_slices_are_annotated_and_no_others(
 
 @pytest.mark.parametrize("awkward_geometry", ["oblique"], indirect=True)
 def test_what_is_not_on_the_images_slices_is_refused(
-    a_drawn_series: tuple[Path, Path], tmp_path: Path, textured_volume: Volume, write_series: Callable[..., Path]
+    a_drawn_series: tuple[Path, Path], tmp_path: Path, textured_volume: Volume
 ) -> None:
     drawn, series = a_drawn_series
     to_file(drawn, tmp_path / "out.rtstruct.dcm", series)
@@ -129,11 +131,7 @@ def test_what_is_not_on_the_images_slices_is_refused(
 
 @pytest.mark.parametrize(("reach", "refused"), [(0.9, False), (6.0, True)])
 def test_shared_borders_go_to_the_smaller_and_larger_overlaps_are_refused(
-    geometry_with: Callable[..., Geometry],
-    write_series: Callable[..., Path],
-    tmp_path: Path,
-    reach: float,
-    refused: bool,
+    tmp_path: Path, reach: float, refused: bool
 ) -> None:
     grid = geometry_with((24, 16, 4))
     series = write_series(tmp_path / "series", Volume(np.arange(24 * 16 * 4, dtype=np.int16).reshape(4, 16, 24), grid))
@@ -156,9 +154,7 @@ def test_shared_borders_go_to_the_smaller_and_larger_overlaps_are_refused(
 
 
 @pytest.mark.parametrize("sample", ["sts002_ct_rtstruct", "sts008_mr_t1_rtstruct", "lung_pat2_ct_rtstruct"])
-def test_the_samples_come_back_with_a_dice_of_one(
-    data_folder: Path, dice: Callable[..., float], tmp_path: Path, sample: str
-) -> None:
+def test_the_samples_come_back_with_a_dice_of_one(data_folder: Path, tmp_path: Path, sample: str) -> None:
     folder = data_folder / "dicom" / sample
     series = folder / "image" if (folder / "image").is_dir() else folder
     contours = folder / "mask" / "RS.dcm" if series != folder else folder / "DCM_RS_00041.dcm"
