@@ -7,7 +7,7 @@ of resolution shifts anything by half a voxel. Nothing here knows about annotati
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +31,16 @@ class Box:
     start: Triple
     stop: Triple
 
+    @classmethod
+    def of(cls, start: Iterable[float], stop: Iterable[float]) -> Box:
+        """Makes a box from three first and three last edges."""
+        return cls(_triple(start), _triple(stop))
+
+    @classmethod
+    def whole(cls, shape: Iterable[float]) -> Box:
+        """Makes the box of a whole volume of so many voxels."""
+        return cls.of((0.0, 0.0, 0.0), shape)
+
     @property
     def extent(self) -> Triple:
         """Lengths in voxels."""
@@ -39,9 +49,22 @@ class Box:
 
     def clipped(self, limits: Box) -> Box:
         """The part of the box inside another."""
-        return Box(
-            _triple(max(a, b) for a, b in zip(self.start, limits.start, strict=True)),
-            _triple(min(a, b) for a, b in zip(self.stop, limits.stop, strict=True)),
+        return Box.of(map(max, self.start, limits.start), map(min, self.stop, limits.stop))
+
+    def region(self, shape: Sequence[int]) -> tuple[slice, slice, slice]:
+        """The voxels of a volume of `shape` that the box touches."""
+        k, j, i = (
+            slice(max(0, math.floor(a)), min(n, math.ceil(b)))
+            for a, b, n in zip(self.start, self.stop, shape, strict=True)
+        )
+        return k, j, i
+
+    def seen_from(self, region: Sequence[slice]) -> Box:
+        """The box in the voxel-edge coordinates of a region of the volume."""
+        firsts = [part.start for part in region]
+        return Box.of(
+            (edge - first for edge, first in zip(self.start, firsts, strict=True)),
+            (edge - first for edge, first in zip(self.stop, firsts, strict=True)),
         )
 
 
@@ -63,11 +86,11 @@ class Grid:
 
     def within(self, parent: Grid) -> Grid:
         """The same cells in the cell coordinates of `parent`, for resampling what lives on the parent's grid."""
-        edges = [
-            _triple((e - o) / s for e, o, s in zip(edge, parent.box.start, parent.step, strict=True))
-            for edge in (self.box.start, self.box.stop)
-        ]
-        return Grid(Box(edges[0], edges[1]), self.shape)
+        start, stop = (
+            [(e - o) / s for e, o, s in zip(edges, parent.box.start, parent.step, strict=True)]
+            for edges in (self.box.start, self.box.stop)
+        )
+        return Grid(Box.of(start, stop), self.shape)
 
 
 def working_grid(box: Box, spacing: Sequence[float], max_cells: int) -> Grid:
@@ -95,15 +118,12 @@ def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, limits: B
         extra = (factor - 1) * box.extent[axis]
         start[axis] -= extra * low
         stop[axis] += extra * high
-    return Box(_triple(start), _triple(stop)).clipped(limits)
+    return Box.of(start, stop).clipped(limits)
 
 
 def united(one: Box, other: Box) -> Box:
     """The smallest box around two."""
-    return Box(
-        _triple(min(a, b) for a, b in zip(one.start, other.start, strict=True)),
-        _triple(max(a, b) for a, b in zip(one.stop, other.stop, strict=True)),
-    )
+    return Box.of(map(min, one.start, other.start), map(max, one.stop, other.stop))
 
 
 def resample(array: Tensor, grid: Grid) -> Tensor:
@@ -115,6 +135,20 @@ def resample(array: Tensor, grid: Grid) -> Tensor:
     for axis in range(3):
         array = _applied(array, grid, axis, _linear_weights)
     return array
+
+
+class Resampled:
+    """An array on grids: resampled once for each that is asked for, and therefore never to be written to."""
+
+    def __init__(self, array: Tensor) -> None:
+        self._array = array
+        self._on: dict[Grid, Tensor] = {}
+
+    def on(self, grid: Grid) -> Tensor:
+        """The array at the cells of a grid, as `resample` gives it."""
+        if grid not in self._on:
+            self._on[grid] = resample(self._array, grid)
+        return self._on[grid]
 
 
 def rasterise(masks: Tensor, axis: int, planes: Tensor, size: int, grid: Grid) -> Tensor:
@@ -158,13 +192,13 @@ def to_voxels(field: Tensor, grid: Grid, shape: Sequence[int]) -> tuple[Tensor, 
     lows = [max(0, math.ceil(a - 0.5)) for a in grid.box.start]
     highs = [min(n, math.floor(b - 0.5) + 1) for b, n in zip(grid.box.stop, shape, strict=True)]
     size = (highs[0] - lows[0], highs[1] - lows[1], highs[2] - lows[2])
-    voxels = Grid(Box(_triple(lows), _triple(highs)), size)
+    voxels = Grid(Box.of(lows, highs), size)
     k, j, i = (slice(a, b) for a, b in zip(lows, highs, strict=True))
     return resample(field, voxels.within(grid)), (k, j, i)
 
 
-def _triple(values: object) -> Triple:
-    k, j, i = (float(v) for v in values)  # type: ignore[attr-defined]
+def _triple(values: Iterable[float]) -> Triple:
+    k, j, i = (float(v) for v in values)
     return k, j, i
 
 

@@ -27,9 +27,10 @@ from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import blended, finer
 from metasegment.segmenter.blend import BLENDS, LEARNED, Blend
+from metasegment.segmenter.case import Case
 from metasegment.segmenter.folds import make_folds
-from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Case, Gate, evidence_of, seeing
-from metasegment.segmenter.locate import Found, SegmentRequest, locate
+from metasegment.segmenter.gate import CLASSICAL, IN_CONTEXT, Gate, evidence_of, seeing
+from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.strategies import Query
 
 COUNTS = (1, 3, 5)
@@ -65,8 +66,7 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
     """Dice of every blend on the coarse grid, and the evidence for the quality estimate."""
     request = SegmentRequest(*as_study(task))
     strategies, engine, progress = segmenter.strategies, segmenter.engine, Progress()
-    found = locate(request, request.annotation.structures[0], None, strategies[IN_CONTEXT], engine, progress)
-    case = found.case
+    case = locate(request, request.annotation.structures[0], None, strategies[IN_CONTEXT], engine, progress)
     query = finest_query(case, segmenter)
     members = {LEARNED: torch.sigmoid(strategies[IN_CONTEXT].predict({}, query, engine))}
     later = replace(query, previous=members[LEARNED])
@@ -82,8 +82,8 @@ def row_of(segmenter: Segmenter, task: HeldOutTask) -> dict[str, Any]:
         "case": task.case,
         "label": task.label,
         "slices": task.slices,
-        "dice": {_name(b): _dice(task, found, query.grid, b.of(members)) for b in BLENDS},
-        "interpolation": _dice(task, found, query.grid, members["interpolation"]),
+        "dice": {_name(b): _dice(task, case, query.grid, b.of(members)) for b in BLENDS},
+        "interpolation": _dice(task, case, query.grid, members["interpolation"]),
         "between": {
             _name(b): [f.dice(b.of({m: a[n] for m, a in answers.items()})) for n, f in enumerate(folds) if f.between]
             for b in BLENDS
@@ -126,10 +126,10 @@ def fitted(rows: list[dict[str, Any]]) -> str:
     return f"{tuple(round(float(w), 3) for w in weights)}, mean error {error:.3f}"
 
 
-def _dice(task: HeldOutTask, found: Found, grid: Grid, probability: torch.Tensor) -> float:
-    values, where = to_voxels(probability - 0.5, grid, found.case.support.scene.labels.shape)
+def _dice(task: HeldOutTask, case: Case, grid: Grid, probability: torch.Tensor) -> float:
+    values, where = to_voxels(probability - 0.5, grid, case.support.scene.labels.shape)
     mask = torch.zeros_like(task.mask)
-    mask[found.region][where] = values > 0
+    mask[case.region][where] = values > 0
     return task.dice(mask)
 
 

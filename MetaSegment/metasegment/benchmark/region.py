@@ -13,7 +13,7 @@ from ..annotation import BACKGROUND
 from ..grid import Box, Grid, to_voxels
 from ..prompts import Scene, structure_box
 from ..segmentation import Region
-from ..segmenter.case import extent_on_slices, region_of
+from ..segmenter.cut_out import extent_on_slices
 from .method import STRUCTURE, Study
 from .slices import filled
 
@@ -30,7 +30,7 @@ def starting_box(study: Study) -> Box:
 
 def starting_region(study: Study) -> Region:
     """The voxels (k, j, i) that the box touches, as slices of the volume."""
-    return region_of(starting_box(study), study.annotation.labels.shape)
+    return starting_box(study).region(study.annotation.labels.shape)
 
 
 def closed_seeds(study: Study, region: Region) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
-from ..grid import Box, Grid, cell_count, grown, resample, working_grid
+from ..grid import Box, Grid, Resampled, cell_count, grown, resample, working_grid
 from ..prompts import (
     Scene,
     annotated_extent,
@@ -108,7 +108,7 @@ def annotated(bank: Bank, mixture: Mixture, cells: int, generator: Generator) ->
         sample = replace(sample, mask=shortened(sample.mask, generator))
     if not sample.usable:
         return None
-    scene = Scene(sample.image, annotate(sample.mask, generator), sample.spacing)
+    scene = Scene(sample.image, annotate(sample.mask, generator), sample.spacing, resampled=Resampled(sample.image))
     extent = annotated_extent(scene.labels, STRUCTURE)
     if extent is None:
         return None
@@ -195,7 +195,7 @@ def _tile(sample: sources.Sample, grid: Grid, generator: Generator) -> Grid:
         starts.append(start)
         stops.append(start + length)
         shape.append(cell_count(length / cell[axis]))
-    return Grid(Box((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2])), (shape[0], shape[1], shape[2]))
+    return Grid(Box.of(starts, stops), (shape[0], shape[1], shape[2]))
 
 
 def scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) -> Episode:

@@ -76,7 +76,7 @@ def _laid_over(
         # One voxel of padding: beyond its faces a volume has nothing of the structure.
         start.append(other_centre[axis] + 1 - middle * scale)
         stop.append(start[-1] + length * scale)
-    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    box = Box.of(start, stop)
     k, j, i = mask.shape
     return resample(pad(other.float(), (1,) * 6), Grid(box, (k, j, i)))
 

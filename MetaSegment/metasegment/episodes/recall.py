@@ -48,7 +48,7 @@ def recollected(sample: Sample, elsewhere: Tensor | None, generator: Generator) 
     if int(shape.sum()) < LEAST_VOXELS:
         return None
     k, j, i = shape.shape
-    whole = Grid(Box((0.0, 0.0, 0.0), (float(k), float(j), float(i))), (k, j, i))
+    whole = Grid(Box.whole(shape.shape), (k, j, i))
     box = prior_box(shape.float(), whole, whole.box, uniform(generator, *ROOM))
     if box is None:
         return None

@@ -7,6 +7,7 @@ never guessed.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import platform
@@ -57,7 +58,7 @@ class Precision:
 
 def fastest_precision(network: nn.Module, device: str, training: bool, cache: Path | None = None) -> Precision:
     """The remembered answer for this machine, torch version and thread count; measured in about a second if there is
-    none. For training, of those whose gradients are right.
+    none, on a copy of the network. For training, of those whose gradients are right.
     """
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "metasegment" / "precision.json"
     key = "|".join(
@@ -68,9 +69,10 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
     )
     remembered = _read(cache)
     if key not in remembered:
+        tried = copy.deepcopy(network)
         options = [Precision(dtype, layout) for dtype in PRECISIONS for layout in FORMATS]
-        options.sort(key=lambda option: _seconds(network, option, device, training))
-        fastest = next(o for o in options if not training or o.dtype == "float32" or _learns(network, o, device))
+        options.sort(key=lambda option: _seconds(tried, option, device, training))
+        fastest = next(o for o in options if not training or o.dtype == "float32" or _learns(tried, o, device))
         remembered[key] = [fastest.dtype, fastest.layout]
         _write(cache, remembered)
     dtype, layout = remembered[key]

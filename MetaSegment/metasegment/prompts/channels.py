@@ -7,13 +7,13 @@ Everything here sees only the labels it is given: hiding a slice means passing l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..grid import Grid, rasterise, resample
+from ..grid import Grid, Resampled, rasterise, resample
 from . import geodesic
 from .appearance import Appearance, learn_appearance
 from .interpolation import distance_to_known, interpolate
@@ -26,20 +26,18 @@ class Scene:
     mm (k, j, i).
 
     `strokes` int8 (k, j, i), where there are any, is 1 on voxels said to be in the structure and -1 on those said not
-    to be.
+    to be. `resampled` is the image for scenes that share what it is on grids.
     """
 
     image: Tensor
     labels: Tensor
     spacing: tuple[float, float, float]
     strokes: Tensor | None = None
-    _seen: dict[Grid, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    resampled: Resampled | None = None
 
     def image_on(self, grid: Grid) -> Tensor:
-        """The image on a grid: resampled once for all scenes of this image, and therefore never to be written to."""
-        if grid not in self._seen:
-            self._seen[grid] = resample(self.image, grid)
-        return self._seen[grid]
+        """The image on a grid, never to be written to."""
+        return self.resampled.on(grid) if self.resampled else resample(self.image, grid)
 
     @cached_property
     def annotated(self) -> tuple[int, Tensor]:

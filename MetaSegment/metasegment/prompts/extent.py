@@ -67,7 +67,7 @@ def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]
         centre = (extent.low[axis] + extent.high[axis]) / 2
         start.append(max(centre - wanted / 2, limits.start[axis]))
         stop.append(min(centre + wanted / 2, limits.stop[axis]))
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    return Box.of(start, stop)
 
 
 def holding(box: Box, extent: Extent, limits: Box) -> Box:
@@ -78,11 +78,11 @@ def holding(box: Box, extent: Extent, limits: Box) -> Box:
             start[axis] = max(extent.low[axis] - LEAST_MARGIN, limits.start[axis])
         if extent.high[axis] > stop[axis]:
             stop[axis] = min(extent.high[axis] + LEAST_MARGIN, limits.stop[axis])
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    return Box.of(start, stop)
 
 
 def box_limits(extent: Extent, shape: Sequence[int]) -> Box:
     """The box that no growth may leave: the volume, cut where an annotated slice says that the structure is absent."""
     start = [max((p for p in extent.empty[a] if p < extent.low[a]), default=0) for a in range(3)]
     stop = [min((p + 1 for p in extent.empty[a] if p >= extent.high[a]), default=shape[a]) for a in range(3)]
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    return Box.of(start, stop)

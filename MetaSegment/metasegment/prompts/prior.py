@@ -38,7 +38,7 @@ def prior_box(prior: Tensor, grid: Grid, limits: Box, room: float = ROOM) -> Box
         half = max(room * (high - low), high - low + LEAST_ROOM) / 2
         start.append(first + ((low + high) / 2 - half) * step)
         stop.append(first + ((low + high) / 2 + half) * step)
-    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])).clipped(limits)
+    box = Box.of(start, stop).clipped(limits)
     return box if min(box.extent) > 0 else None
 
 

@@ -16,7 +16,6 @@ from ..network.engine import Engine
 from ..prompts import Prompt, Scene, make_prompt, sharpened
 from ..segmentation import Region
 from ..strategies import Query, State, Strategy
-from .case import shifted
 
 #: Cells of the grid on which the whole ROI is seen at once.
 COARSE_CELLS = 64**3
@@ -38,6 +37,21 @@ class Answer:
     probability: Tensor
 
 
+@dataclass(frozen=True)
+class StructureAnswer:
+    """The answer for one structure, on a grid in the coordinates of a region of the volume.
+
+    `strategy` names the strategy or blend it came from; `estimated_dice` is the Dice expected of it, 0…1, 0 where
+    nothing was estimated.
+    """
+
+    structure: int
+    region: Region
+    answer: Answer
+    strategy: str
+    estimated_dice: float = 0.0
+
+
 def coarse_answer(strategy: Strategy, state: State, query: Query, engine: Engine) -> Answer:
     """The strategy's answer on the query's grid."""
     return Answer(query.grid, torch.sigmoid(strategy.predict(state, query, engine)))
@@ -52,7 +66,7 @@ def informed(query: Query, prior: Answer | None) -> Query:
 
 def seen_from(region: Region, answer: Answer) -> Answer:
     """An answer in the volume's coordinates, in those of a region."""
-    return Answer(Grid(shifted(answer.grid.box, region), answer.grid.shape), answer.probability)
+    return Answer(Grid(answer.grid.box.seen_from(region), answer.grid.shape), answer.probability)
 
 
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
@@ -99,7 +113,7 @@ def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
     high = [min(size, n + 1 + MARGIN) for n, size in zip(found.amax(0).tolist(), grid.shape, strict=True)]
     start = [o + n * s for o, n, s in zip(grid.box.start, low, grid.step, strict=True)]
     stop = [o + n * s for o, n, s in zip(grid.box.start, high, grid.step, strict=True)]
-    fine = working_grid(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), scene.spacing, FINE_CELLS)
+    fine = working_grid(Box.of(start, stop), scene.spacing, FINE_CELLS)
     return fine if math.prod(fine.step) < WORTHWHILE * math.prod(grid.step) else None
 
 

@@ -10,17 +10,16 @@ import torch
 
 from ..annotation import BACKGROUND, UNKNOWN, Annotation, annotation_from_labels
 from ..errors import InputError
-from ..grid import Box, to_voxels
+from ..grid import Box, Grid, to_voxels
 from ..network.engine import Engine
 from ..progress import Progress
 from ..segmentation import Segmentation, StructureResult
 from ..task import Task
 from ..transfer import Detection, LocationHint, TaughtSubject, look_for
 from ..volume import Volume
-from .answer import Answer, seen_from
-from .case import extent_on_slices, region_of
-from .compose import Placed
+from .answer import Answer, StructureAnswer, seen_from
 from .correct import corrected
+from .cut_out import extent_on_slices
 from .locate import Prior
 from .quality import recalled_dice
 
@@ -83,20 +82,19 @@ def _hint(annotation: Annotation, structure: int) -> LocationHint:
     shown = np.count_nonzero(annotation.labels == structure)
 
     def fit(detection: Detection) -> float:
-        there = placed(Answer(detection.grid, detection.probability), structure, annotation.labels.shape)
-        labels = annotation.labels[there.region]
-        values, where = to_voxels(there.answer.probability, there.answer.grid, labels.shape)
+        region = detection.grid.box.clipped(Box.whole(annotation.labels.shape)).region(annotation.labels.shape)
+        labels, grid = annotation.labels[region], Grid(detection.grid.box.seen_from(region), detection.grid.shape)
+        values, where = to_voxels(detection.probability, grid, labels.shape)
         found = (values.numpy() > 0.5) & (labels[where] != UNKNOWN)
         return float(2 * np.count_nonzero(found & (labels[where] == structure)) / (np.count_nonzero(found) + shown))
 
     return LocationHint((k, j, i), fit)
 
 
-def placed(answer: Answer, structure: int, shape: tuple[int, ...]) -> Placed:
-    """An answer in the volume's coordinates, as one in those of the region that it touches."""
-    whole = Box((0.0, 0.0, 0.0), (float(shape[0]), float(shape[1]), float(shape[2])))
-    region = region_of(answer.grid.box.clipped(whole), shape)
-    return Placed(structure, region, seen_from(region, answer))
+def recalled(prior: Prior, structure: int, shape: tuple[int, ...]) -> StructureAnswer:
+    """A structure as the task finds it in a volume of `shape`, without slices."""
+    region = prior.answer.grid.box.clipped(Box.whole(shape)).region(shape)
+    return StructureAnswer(structure, region, seen_from(region, prior.answer), RECALLED, prior.expected_dice)
 
 
 def with_confidence(result: Segmentation, task: Task, priors: Mapping[int, Prior]) -> Segmentation:

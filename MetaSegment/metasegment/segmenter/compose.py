@@ -5,7 +5,6 @@ drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,19 +12,10 @@ import torch
 from ..annotation import BACKGROUND, AnnotatedSlice, Annotation, annotated_slices
 from ..grid import to_voxels
 from ..segmentation import Map, Region
-from .answer import Answer
+from .answer import StructureAnswer
 
 
-@dataclass(frozen=True)
-class Placed:
-    """The answer for one structure, on a grid in the coordinates of a region of the volume."""
-
-    structure: int
-    region: Region
-    answer: Answer
-
-
-def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
+def compose(annotation: Annotation, answers: Sequence[StructureAnswer]) -> Map:
     """Each voxel goes to the structure with the highest probability above one half; annotated voxels are taken from the
     annotation.
 
@@ -33,12 +23,12 @@ def compose(annotation: Annotation, placed: Sequence[Placed]) -> Map:
     two points of Dice on structures of a few cells.
     """
     shape = annotation.labels.shape
-    region = _union([p.region for p in placed])
+    region = _union([item.region for item in answers])
     size = [part.stop - part.start for part in region]
     best = torch.full(size, 0.5)
     doubt = torch.zeros(size)
     winner = torch.zeros(size, dtype=torch.uint8)
-    for item in placed:
+    for item in answers:
         inner = [part.stop - part.start for part in item.region]
         values, where = to_voxels(item.answer.probability, item.answer.grid, inner)
         here = tuple(

@@ -24,8 +24,7 @@ def corrected(prior: Answer, image: Tensor, spacing: tuple[float, float, float],
 
     `image` is the volume (k, j, i) with voxels of `spacing` mm, in whose coordinates the prior's grid is.
     """
-    k, j, i = (float(n) for n in image.shape)
-    box = prior_box(prior.probability, prior.grid, Box((0.0, 0.0, 0.0), (k, j, i)))
+    box = prior_box(prior.probability, prior.grid, Box.whole(image.shape))
     if box is None or not engine.has_learnt(LEARNT):
         return prior
     grid = working_grid(box, spacing, CELLS)

@@ -67,8 +67,7 @@ def regularise(answer: Answer, scene: Scene, structure: int) -> Answer:
             if 0 <= index - first < len(planes):
                 plane = planes[index - first]
                 plane.copy_(_drawn_to(plane, stretch.area(index), stretch.share))
-    start, stop = ([float(getattr(part, edge)) for part in where] for edge in ("start", "stop"))
-    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    box = Box.of((part.start for part in where), (part.stop for part in where))
     k, j, i = probability.shape
     return Answer(Grid(box, (k, j, i)), probability)
 

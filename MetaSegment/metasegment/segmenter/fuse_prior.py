@@ -7,7 +7,7 @@ import torch
 from ..grid import resample
 from ..prompts import distance_to_known, known_fractions
 from .answer import Answer
-from .gate import Case
+from .case import Case
 
 #: A prior counts from this Dice on the annotated slices, which it has not seen, and fully where it is 1.
 LEAST_FIT = 0.5

@@ -16,14 +16,15 @@ from torch import Tensor
 from ..measures.dice import dice
 from ..network.engine import Engine
 from ..progress import Progress
-from ..prompts import Prompt, known_fractions
+from ..prompts import known_fractions
 from ..segmentation import Budget
-from ..strategies import Query, State, Strategy, Support, TrainingSlice
-from .answer import Answer, informed, refined
+from ..strategies import State, Strategy, TrainingSlice
+from .answer import StructureAnswer, refined
 from .blend import LEARNED, Blend, best_blend
 from .carried import with_carried
+from .case import Case
 from .cross_section import regularise
-from .folds import Fold, make_folds, make_training_slices
+from .folds import Fold, make_training_slices
 from .quality import Evidence, estimated_dice, expected_overlap
 from .stroked import with_strokes
 
@@ -38,42 +39,6 @@ LEAST_LEAD = 0.05
 
 
 @dataclass(frozen=True)
-class Case:
-    """One structure as the gate sees it: what is annotated, the query of all of it, and the first, in-context answer.
-
-    `prior` is what was thought before any slice was seen, if anything.
-    """
-
-    support: Support
-    query: Query
-    first: Answer
-    prior: Answer | None = None
-
-    @property
-    def prompt(self) -> Prompt:
-        return self.query.prompt
-
-    @property
-    def preview(self) -> Answer:
-        """The first answer with what is carried from slice to slice, and what strokes change."""
-        return with_strokes(with_carried(self.first, self.query), self.query)
-
-    def folds(self) -> list[Fold]:
-        """Its annotated slices hidden one at a time, with the prior, which knows none of them."""
-        folds = make_folds(self.support, self.prompt.grid.box)
-        return [replace(fold, query=informed(fold.query, self.prior)) for fold in folds]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The answer for a structure, the strategy or blend it came from, and its expected Dice, 0…1."""
-
-    answer: Answer
-    strategy: str
-    estimated_dice: float
-
-
-@dataclass(frozen=True)
 class Gate:
     """Decides for one structure at a time."""
 
@@ -83,7 +48,7 @@ class Gate:
     seed: int
     progress: Progress
 
-    def decide(self, case: Case) -> Decision:
+    def decide(self, case: Case) -> StructureAnswer:
         """Blends with the classical answers where that helps, adapts where that helps, and answers."""
         folds = case.folds()
         learner: Strategy = self.strategies[IN_CONTEXT]
@@ -101,16 +66,16 @@ class Gate:
         answer = refined(self._members(blend, learner, state), case.query, case.first, self.engine)
         answer = with_strokes(with_carried(answer, case.query), case.query)
         answer = regularise(answer, case.support.scene, case.support.structure)
-        return Decision(answer, _described(blend, learner.name), quality)
+        return case.answered(answer, _described(blend, learner.name), quality)
 
-    def answer_with(self, name: str, case: Case) -> Decision:
+    def answer_with(self, name: str, case: Case) -> StructureAnswer:
         """The answer of one strategy as it is, with its expected Dice."""
         folds = case.folds()
         strategy = self.strategies[name]
         state = self._taught(strategy, make_training_slices(case.support, case.prompt.grid.box, folds))
         quality = estimated_dice(evidence_of(case, folds, self.predicted(strategy, state, folds)))
         answer = refined([(1.0, strategy, state)], case.query, case.first, self.engine)
-        return Decision(with_strokes(answer, case.query), name, quality)
+        return case.answered(with_strokes(answer, case.query), name, quality)
 
     def _members(self, blend: Blend, learner: Strategy, state: State) -> list[tuple[float, Strategy, State]]:
         return [

@@ -10,13 +10,11 @@ from ..grid import Box, grown, united
 from ..network.engine import Engine
 from ..progress import Progress
 from ..prompts import box_limits, holding, structure_box
-from ..segmentation import Region
 from ..strategies import Query, Strategy
 from ..volume import Volume
 from .answer import Answer, coarse_answer, informed, prompt_for, seen_from
-from .case import cut_out, extent_on_slices, region_of, shifted, with_stroked
-from .compose import Placed
-from .gate import Case
+from .case import Case
+from .cut_out import cut_out, extent_on_slices, with_stroked
 
 #: The box grows by this factor where the mask touches its faces, at most so many times.
 GROWTH, GROWTH_ROUNDS = 1.5, 3
@@ -53,17 +51,6 @@ class SegmentRequest:
         return {label: prior for label, prior in self.priors.items() if label not in self.annotation.structures}
 
 
-@dataclass(frozen=True)
-class Found:
-    """A structure located: its case, in the coordinates of a region of the volume."""
-
-    case: Case
-    region: Region
-
-    def placed(self, answer: Answer) -> Placed:
-        return Placed(self.case.support.structure, self.region, answer)
-
-
 def locate(
     request: SegmentRequest,
     structure: int,
@@ -71,10 +58,10 @@ def locate(
     strategy: Strategy,
     engine: Engine,
     progress: Progress,
-) -> Found:
-    """Finds the box of an annotated structure, and of what was thought of it before, growing it where the first answer
-    touches its faces, then to hold what was stroked.
+) -> Case:
+    """Makes the case of an annotated structure in a box around it, and around what was thought of it before.
 
+    The box grows where the first answer touches its faces, then to hold what was stroked.
     A stroke within the box leaves it as it is: on another grid the answer changes far from the stroke.
     """
     annotation, spacing = request.annotation, request.volume.geometry.spacing_kji
@@ -86,13 +73,13 @@ def locate(
     if prior:
         box = united(box, prior.grid.box.clipped(limits))
 
-    def answered(box: Box) -> Found:
+    def answered(box: Box) -> Case:
         progress.check()
         return _answer_in(request, structure, box, prior, strategy, engine)
 
     found = answered(box)
     for _ in range(GROWTH_ROUNDS):
-        larger = grown(box, _touching(found.case.first), GROWTH, limits)
+        larger = grown(box, _touching(found.first), GROWTH, limits)
         if larger == box:
             break
         box, found = larger, answered(larger)
@@ -102,14 +89,14 @@ def locate(
 
 def _answer_in(
     request: SegmentRequest, structure: int, box: Box, prior: Answer | None, strategy: Strategy, engine: Engine
-) -> Found:
-    region = region_of(box, request.annotation.labels.shape)
+) -> Case:
+    region = box.region(request.annotation.labels.shape)
     support = cut_out(request.volume, request.annotation, structure, region)
-    prompt = prompt_for(support.scene, structure, shifted(box, region))
+    prompt = prompt_for(support.scene, structure, box.seen_from(region))
     if prior:
         prior = seen_from(region, prior)
     query = informed(Query(support.scene, structure, prompt, prompt.grid), prior)
-    return Found(Case(support, query, coarse_answer(strategy, {}, query, engine), prior), region)
+    return Case(region, support, query, coarse_answer(strategy, {}, query, engine), prior)
 
 
 def _touching(answer: Answer) -> list[tuple[bool, bool]]:

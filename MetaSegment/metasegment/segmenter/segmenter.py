@@ -6,7 +6,7 @@ Knows nothing of files, HTTP or Slicer; its callers show progress, cancel, and k
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,23 +21,16 @@ from ..segmentation import AUTO, Budget, NextSlice, Segmentation, StructureResul
 from ..strategies import MetaStrategy, Strategy, all_strategies
 from ..task import Task
 from ..volume import Volume
-from .apply import RECALLED, placed, recall, require_structures, what_shows, with_confidence
-from .compose import Placed, compose
+from .answer import StructureAnswer
+from .apply import recall, recalled, require_structures, what_shows, with_confidence
+from .case import Case
+from .compose import compose
 from .fuse_prior import fuse_prior
 from .gate import IN_CONTEXT, Gate
-from .locate import Found, Prior, SegmentRequest, locate
+from .locate import SegmentRequest, locate
 from .next_slice import suggest_next_slice
 from .remarks import with_remarks
 from .teach import subjects_of, teach
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The answer for one structure, where it came from, and its expected Dice, 0…1."""
-
-    placed: Placed
-    strategy: str
-    estimated_dice: float
 
 
 @dataclass
@@ -133,26 +126,26 @@ class Segmenter:
         preview: Callable[[np.ndarray], None] | None,
     ) -> Segmentation:
         annotation = request.annotation
-        undrawn = [_recalled(request, structure, prior) for structure, prior in request.undrawn.items()]
-        found = self._first_answers(request, progress)
+        answers = [recalled(p, structure, annotation.labels.shape) for structure, p in request.undrawn.items()]
+        cases = self._cases(request, progress)
         if preview:
-            first = [u.placed for u in undrawn] + [f.placed(f.case.preview) for f in found]
+            first = [*answers, *(case.answered(case.preview, IN_CONTEXT) for case in cases)]
             preview(compose(annotation, first).labels)
         gate = Gate(self.strategies, self.engine, budget, seed, progress)
-        findings = undrawn
-        for number, item in enumerate(found):
-            progress.enter("adapting", 0.3 + 0.6 * number / len(found))
-            progress.allot(1 / (len(found) - number))
-            decided = gate.decide(item.case) if strategy == AUTO else gate.answer_with(strategy, item.case)
-            prior = request.priors.get(item.case.support.structure)
-            answer = fuse_prior(decided.answer, item.case, prior.fit) if prior else decided.answer
-            findings.append(Finding(item.placed(answer), decided.strategy, decided.estimated_dice))
+        for number, case in enumerate(cases):
+            progress.enter("adapting", 0.3 + 0.6 * number / len(cases))
+            progress.allot(1 / (len(cases) - number))
+            decided = gate.decide(case) if strategy == AUTO else gate.answer_with(strategy, case)
+            prior = request.priors.get(decided.structure)
+            if prior:
+                decided = replace(decided, answer=fuse_prior(decided.answer, case, prior.fit))
+            answers.append(decided)
         progress.enter("composing", 0.9)
-        result = self._result(request, findings, progress)
+        result = self._result(request, answers, progress)
         progress.report("done", 1.0)
         return result
 
-    def _first_answers(self, request: SegmentRequest, progress: Progress) -> list[Found]:
+    def _cases(self, request: SegmentRequest, progress: Progress) -> list[Case]:
         structures, found = request.annotation.structures, []
         for number, structure in enumerate(structures):
             progress.enter("first answer", 0.3 * number / len(structures))
@@ -161,8 +154,8 @@ class Segmenter:
             found.append(locate(request, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
         return found
 
-    def _result(self, request: SegmentRequest, findings: Sequence[Finding], progress: Progress) -> Segmentation:
-        map_ = compose(request.annotation, [f.placed for f in findings])
+    def _result(self, request: SegmentRequest, answers: Sequence[StructureAnswer], progress: Progress) -> Segmentation:
+        map_ = compose(request.annotation, answers)
         millilitres = float(np.prod(request.volume.geometry.spacing)) / 1000
         counts = label_counts(map_.labels[map_.region])
         structures = tuple(
@@ -171,10 +164,10 @@ class Segmenter:
                 name=request.names.get(label, default_name(label)),
                 voxels=int(counts[label]),
                 volume_ml=float(counts[label]) * millilitres,
-                estimated_dice=f.estimated_dice,
-                strategy=f.strategy,
+                estimated_dice=answer.estimated_dice,
+                strategy=answer.strategy,
             )
-            for label, f in sorted((f.placed.structure, f) for f in findings)
+            for label, answer in sorted(((a.structure, a) for a in answers), key=lambda pair: pair[0])
         )
         suggestion = suggest_next_slice(map_, request.annotation)
         progress.leave()
@@ -187,9 +180,3 @@ class Segmenter:
             peak_memory_mb(),
             tuple(self.engine.notes),
         )
-
-
-def _recalled(request: SegmentRequest, structure: int, prior: Prior) -> Finding:
-    """A structure as the task finds it, without slices."""
-    shape = request.annotation.labels.shape
-    return Finding(placed(prior.answer, structure, shape), RECALLED, prior.expected_dice)

@@ -99,9 +99,9 @@ def around(centre_mm: Triple, size_mm: Triple, room: float, cells: int, spacing:
     cell_mm = max((math.prod(lengths) / cells) ** (1 / 3), 0.7 * min(spacing))
     k, j, i = (max(LEAST_CELLS, round(length / cell_mm)) for length in lengths)
     half = [n * cell_mm / 2 for n in (k, j, i)]
-    start = _triple((c - h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True))
-    stop = _triple((c + h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True))
-    return Grid(Box(start, stop), (k, j, i)), cell_mm
+    start = [(c - h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True)]
+    stop = [(c + h) / s for c, h, s in zip(centre_mm, half, spacing, strict=True)]
+    return Grid(Box.of(start, stop), (k, j, i)), cell_mm
 
 
 def _lesson(image: Tensor, shares: Tensor, size: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:

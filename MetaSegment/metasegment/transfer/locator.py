@@ -74,7 +74,7 @@ def whole(shape: Sequence[int], spacing: Sequence[float], cell_mm: float) -> Gri
     lengths = [n * s for n, s in zip(shape, spacing, strict=True)]
     cell = max(cell_mm, (math.prod(lengths) / MOST_CELLS) ** (1 / 3))
     k, j, i = (max(LEAST_CELLS, round(length / cell)) for length in lengths)
-    return Grid(Box((0.0, 0.0, 0.0), (float(shape[0]), float(shape[1]), float(shape[2]))), (k, j, i))
+    return Grid(Box.whole(shape), (k, j, i))
 
 
 def _features(surroundings: Context, shape: Sequence[int], cells: Tensor) -> Tensor:

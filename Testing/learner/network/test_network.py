@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -121,16 +122,32 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
 
 
 class CountedConvolution(nn.Module):
-    """A real layer that counts how often it is run."""
+    """A real layer that counts how often it, or a copy of it, is run."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Conv3d(len(CHANNELS), 1, 1)
-        self.runs = 0
+        self.counted = [0]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
+        copied = type(self)()
+        copied.counted = self.counted
+        return copied
+
+    @property
+    def runs(self) -> int:
+        return self.counted[0]
 
     def forward(self, channels: Tensor) -> Tensor:
-        self.runs += 1
+        self.counted[0] += 1
         return self.layer(channels)
+
+
+def test_measuring_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    network = build_network(presence=False)
+    before = {name: (p.clone(), p.stride()) for name, p in network.named_parameters()}
+    fastest_precision(network, "cpu", False, tmp_path / "precision.json")
+    assert all(torch.equal(p, before[n][0]) and p.stride() == before[n][1] for n, p in network.named_parameters())
 
 
 @pytest.mark.parametrize("training", [False, True])

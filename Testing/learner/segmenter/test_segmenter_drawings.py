@@ -16,7 +16,7 @@ from metasegment.progress import Progress
 from metasegment.prompts import structure_box
 from metasegment.segmentation import Budget
 from metasegment.segmenter import Segmenter
-from metasegment.segmenter.case import extent_on_slices
+from metasegment.segmenter.cut_out import extent_on_slices
 from metasegment.segmenter.locate import SegmentRequest, locate
 from metasegment.strategies import all_strategies
 from metasegment.volume import Geometry, Volume

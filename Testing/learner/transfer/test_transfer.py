@@ -21,8 +21,8 @@ from metasegment.prompts import Scene, make_prompt
 from metasegment.segmentation import Budget, Segmentation
 from metasegment.segmenter import Segmenter
 from metasegment.segmenter.answer import Answer
+from metasegment.segmenter.case import Case
 from metasegment.segmenter.fuse_prior import fuse_prior
-from metasegment.segmenter.gate import Case
 from metasegment.segmenter.teach import MOST_SUBJECTS
 from metasegment.strategies import Query, Support
 from metasegment.task import Task
@@ -181,7 +181,8 @@ def a_long_thought() -> tuple[Case, Answer]:
     near[14:27] = 0.9 * torch.from_numpy(rod[14:27]).float()
     near[14:27, 5] = 0.7
     query = Query(scene, 1, make_prompt(scene, 1, grid), grid)
-    return Case(Support(scene, 1, ()), query, prior, prior), Answer(grid, near)
+    whole = (slice(0, 40), slice(0, 16), slice(0, 16))
+    return Case(whole, Support(scene, 1, ()), query, prior, prior), Answer(grid, near)
 
 
 def test_far_from_the_slices_a_thought_that_fits_them_counts(a_long_thought: tuple[Case, Answer]) -> None:

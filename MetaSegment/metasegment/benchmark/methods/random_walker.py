@@ -57,9 +57,8 @@ class RandomWalker:
 def grid_of(scene: Scene) -> Grid:
     """The scene's own voxels, or coarser cells where those are too many."""
     k, j, i = scene.image.shape
-    box = Box((0.0, 0.0, 0.0), (float(k), float(j), float(i)))
-    own = Grid(box, (k, j, i))
-    return own if math.prod(own.shape) <= MOST_CELLS else working_grid(box, scene.spacing, MOST_CELLS)
+    own = Grid(Box.whole(scene.image.shape), (k, j, i))
+    return own if math.prod(own.shape) <= MOST_CELLS else working_grid(own.box, scene.spacing, MOST_CELLS)
 
 
 def walk(scene: Scene, grid: Grid) -> np.ndarray:

@@ -21,7 +21,6 @@ from ...network.precision import fastest_precision
 from ...network.unet import build_network
 from ...prompts import Scene, known_fractions
 from ...segmenter.answer import COARSE_CELLS
-from ...segmenter.case import shifted
 from ...strategies.base import TimeLeft
 from ..method import STRUCTURE, Prediction, Study
 from ..region import in_volume, scene_in, starting_box, starting_region
@@ -60,7 +59,7 @@ class ScratchUNet:
     def predict(self, study: Study) -> Prediction:
         region = starting_region(study)
         scene = scene_in(study, region, study.annotation.labels[region])
-        grid = working_grid(shifted(starting_box(study), region), scene.spacing, COARSE_CELLS)
+        grid = working_grid(starting_box(study).seen_from(region), scene.spacing, COARSE_CELLS)
         logits = trained(scene, grid, lasting(self.seconds or study.seconds or DEFAULT_SECONDS))
         probability = in_volume(torch.sigmoid(logits), grid, study, region)
         return Prediction(probability > 0.5, probability=probability)
