@@ -167,16 +167,22 @@ def rasterise(masks: Tensor, axis: int, planes: Tensor, size: int, grid: Grid) -
     return _along(out.float(), weights, axis - 3)
 
 
-def ends(mask: Tensor, stray: float) -> tuple[Tensor, Tensor] | None:
+def ends(mask: Tensor, stray: float = 0.0) -> tuple[Tensor, Tensor] | None:
     """First and last cell edges, as (k, j, i), of a boolean mask but for a share of stray cells at each end of an axis.
 
     None where the mask is empty.
     """
-    found = mask.nonzero().float().sort(0).values
+    found = mask.nonzero().float()
     if not len(found):
         return None
-    beyond = int(stray * len(found))
-    return found[beyond], found[-1 - beyond] + 1
+    if beyond := int(stray * len(found)):
+        found = found.sort(0).values[beyond:-beyond]
+    return found.amin(0), found.amax(0) + 1
+
+
+def filled_planes(mask: Tensor, axis: int) -> Tensor:
+    """Indices of the planes across an axis that hold a marked cell of a boolean mask (k, j, i)."""
+    return mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
 
 
 def on_axis(values: Tensor, axis: int) -> Tensor:

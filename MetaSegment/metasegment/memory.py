@@ -21,17 +21,17 @@ def peak_memory_mb() -> float | None:
 
 def physical_memory() -> int | None:
     """Bytes of memory that the computer has, on Linux and macOS; None elsewhere."""
-    return _pages("SC_PHYS_PAGES")
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf, others may lack a name
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
 
 
 def free_memory() -> int | None:
-    """Bytes of memory that nothing uses at the moment, on Linux; None elsewhere."""
-    return _pages("SC_AVPHYS_PAGES")
-
-
-def _pages(which: str) -> int | None:
-    with contextlib.suppress(AttributeError, ValueError, OSError):
-        return os.sysconf(which) * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of memory that can be used without swapping, on Linux; None elsewhere."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
     return None
 
 

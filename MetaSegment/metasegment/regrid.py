@@ -51,6 +51,11 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     return tuple(window)
 
 
+def filled_planes(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Indices of the planes across an axis on which a mask, or labels (k, j, i), are not 0."""
+    return np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+
+
 def label_counts(labels: np.ndarray) -> np.ndarray:
     """Voxels of each of the 256 labels uint8 (k, j, i)."""
     counts = np.zeros(256, np.int64)

@@ -8,6 +8,10 @@ import numpy as np
 
 #: The strategy that lets the gate choose.
 AUTO = "auto"
+#: Below this familiarity a volume is unlike what the applied task learnt from, and the user is asked for a slice. On
+#: training data 19 of 20 structures in volumes of another kind are below, five of six found badly (Dice below 0.5), one
+#: of eleven found well.
+UNFAMILIAR = 0.45
 #: A box of voxels along k, j, i.
 Region = tuple[slice, slice, slice]
 

@@ -14,6 +14,19 @@ import numpy as np
 _ORIGIN_TOLERANCE = 1e-2  # voxels
 _SPACING_TOLERANCE = 1e-4  # relative: 0.05 voxel over 512
 _DIRECTION_TOLERANCE = 1e-4  # cosines
+#: Hounsfield units below which only air and lung lie.
+_AIR = -200
+_SHEAR_TOLERANCE = 1e-3  # cosines between axes that should be at right angles
+
+
+def is_sheared(directions: np.ndarray) -> bool:
+    """Whether axes, the unit vectors in the columns of a matrix (3, 3), are not at right angles."""
+    return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _SHEAR_TOLERANCE)
+
+
+def is_ct(lowest: float) -> bool:
+    """Whether a volume with this lowest value is CT: other modalities have nothing so far below 0."""
+    return lowest <= _AIR
 
 
 @dataclass(frozen=True)

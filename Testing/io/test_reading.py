@@ -13,8 +13,8 @@ from helpers.refusals import refusal
 
 from metasegment.errors import InputError
 from metasegment.io.image_file import refuse_too_large
-from metasegment.io.image_shape import available_memory
 from metasegment.io.volume_file import read_volume, read_voxels
+from metasegment.memory import free_memory
 
 FORMATS = (".nrrd", ".nii", ".nii.gz", ".mha")
 
@@ -146,7 +146,7 @@ def test_an_image_larger_than_the_memory_is_refused_by_its_header(tmp_path: Path
 
 def test_1024_x_1024_x_1000_is_not_too_large(tmp_path: Path) -> None:
     needed = 1024 * 1024 * 1000 * 2 * 2  # bytes: int16, in ITK's and in numpy's memory
-    if (available_memory() or needed) < needed:
+    if (free_memory() or needed) < needed:
         pytest.skip("less than 4.2 GB of memory are free")
     refuse_too_large(tmp_path, sitk.sitkInt16, 1024 * 1024 * 1000)
     with pytest.raises(InputError):

@@ -29,7 +29,7 @@ from torch import Tensor
 from metasegment.annotation import BACKGROUND
 from metasegment.episodes.layouts import Case, read_case
 from metasegment.episodes.slices import STRUCTURE
-from metasegment.grid import resample, working_grid
+from metasegment.grid import filled_planes, resample, working_grid
 from metasegment.measures.dice import dice
 from metasegment.prompts import Scene, annotated_extent, flow, propagation, structure_box
 from metasegment.prompts.appearance import learn_appearance
@@ -96,7 +96,7 @@ def structures(data: Path, cases: slice, most: int) -> Iterator[Structure]:
 
 def on_grid(name: str, image: Tensor, mask: Tensor, spacing: tuple[float, float, float]) -> Structure | None:
     """The structure on the grid that three axial slices of it give; None of one that is on too few."""
-    filled = mask.flatten(1).any(1).nonzero()[:, 0]
+    filled = filled_planes(mask, axis=0)
     if len(filled) < 5:
         return None
     indices = filled[(torch.tensor([0.12, 0.5, 0.88]) * (len(filled) - 1)).round().long()]
@@ -113,7 +113,7 @@ def on_grid(name: str, image: Tensor, mask: Tensor, spacing: tuple[float, float,
 
 def questions(truth: Tensor) -> dict[str, tuple[list[int], Tensor]]:
     """For each column of the table, the annotated planes and the planes that are scored."""
-    filled = truth.flatten(1).any(1).nonzero()[:, 0]
+    filled = filled_planes(truth, axis=0)
     middle = int(filled[len(filled) // 2])
     found = {}
     for gap in GAPS:

@@ -12,6 +12,7 @@ from metasegment.annotation import Annotation, complete, empty_annotation
 from metasegment.errors import InputError
 from metasegment.learner import Learner
 from metasegment.progress import Progress
+from metasegment.regrid import filled_planes
 from metasegment.structure import Color
 from metasegment.task import Task
 from metasegment.volume import Volume
@@ -87,5 +88,5 @@ def _isSparse(labels: np.ndarray, drawn: tuple[Plane, ...]) -> bool:
 
 def _hasGap(labels: np.ndarray, axis: int) -> bool:
     """Whether what is on the planes across an axis is on a single one of them, or has empty ones in between."""
-    used = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
+    used = filled_planes(labels, axis)
     return len(used) == 1 or bool((np.diff(used) > 1).any())

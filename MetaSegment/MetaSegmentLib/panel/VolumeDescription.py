@@ -5,10 +5,9 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.VolumeGrid import VolumeGrid
+from metasegment.volume import is_ct
 
-#: Hounsfield units below which only air and lung lie: other modalities have no such values.
-_AIR = -200
+from ..scene.VolumeGrid import VolumeGrid
 
 
 def describe(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> str:
@@ -32,4 +31,4 @@ def _modality(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> str:
     if item and (told := hierarchy.GetItemAttribute(item, "DICOM.Modality")):
         return str(told)
     lowest, _highest = volumeNode.GetImageData().GetScalarRange()
-    return _("CT (by its values)") if lowest <= _AIR else _("MR or other")
+    return _("CT (by its values)") if is_ct(lowest) else _("MR or other")

@@ -13,14 +13,12 @@ import vtk
 from slicer.i18n import tr as _
 
 from metasegment.errors import InputError
-from metasegment.volume import Geometry
+from metasegment.volume import Geometry, is_sheared
 
 #: A plane of the volume's own axes: (axis, index), axis 0 = k, 1 = j, 2 = i.
 Plane = tuple[int, int]
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-#: Cosines between axes that should be at right angles, as `metasegment.volume` has it.
-_SHEAR_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class VolumeGrid:
         ijkToRas = slicer.util.arrayFromVTKMatrix(matrix)
         ijkToWorld = toWorld(volumeNode) @ ijkToRas
         directions = ijkToWorld[:3, :3] / np.linalg.norm(ijkToWorld[:3, :3], axis=0)
-        if np.abs(directions.T @ directions - np.eye(3)).max() > _SHEAR_TOLERANCE:
+        if is_sheared(directions):
             raise InputError(_("The volume's axes are not at right angles: resample it first (Crop Volume)."))
         i, j, k = volumeNode.GetImageData().GetDimensions()
         return cls((k, j, i), ijkToRas, ijkToWorld)

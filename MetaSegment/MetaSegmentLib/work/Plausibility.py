@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
-from metasegment.segmentation import Segmentation, StructureResult
+from metasegment.segmentation import UNFAMILIAR, Segmentation, StructureResult
 
 #: Below these Dice values an overlap counts as good, fair and poor; radiologists' own drawings agree by about 0.85.
 _GOOD, _FAIR, _POOR = 0.95, 0.85, 0.70
@@ -30,7 +30,7 @@ def familiarityInWords(familiarity: float) -> str:
     """How much a volume resembles what the applied task learnt from (0…1), in one sentence."""
     if familiarity >= _FAIR:
         text = _("This volume is much like what was taught (familiarity {familiarity:.2f}).")
-    elif familiarity >= _POOR:
+    elif familiarity >= UNFAMILIAR:
         text = _("This volume is fairly like what was taught (familiarity {familiarity:.2f}).")
     else:
         text = _("This volume is unlike what was taught (familiarity {familiarity:.2f}).")

@@ -12,10 +12,10 @@ from torch import Tensor
 from ..annotation import BACKGROUND
 from ..grid import Box, Grid, to_voxels
 from ..prompts import Scene, structure_box
+from ..regrid import filled_planes
 from ..segmentation import Region
 from ..segmenter.cut_out import extent_on_slices
 from .method import STRUCTURE, Study
-from .slices import filled
 
 #: Slicer's effects grow the box of all segments by this share of its length along each axis, by at least so many
 #: voxels (AbstractScriptedSegmentEditorAutoCompleteEffect.preview, first initialisation), and work inside.
@@ -70,7 +70,7 @@ def effect_region(segments: np.ndarray) -> Region:
     """The box (k, j, i) that Slicer's effects work in, for an array of segments of which some voxels are not 0."""
     region = []
     for axis, size in enumerate(segments.shape):
-        first, last = filled(segments, axis)[[0, -1]].tolist()
+        first, last = filled_planes(segments, axis)[[0, -1]].tolist()
         margin = int(max(LEAST_MARGIN, EXTENT_GROWTH_RATIO * (last - first)))
         region.append(slice(max(0, first - margin), min(size, last + margin + 1)))
     k, j, i = region

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..episodes.held_out import FIRST, LAST
+from ..regrid import filled_planes
 
 #: At least so many slices of the structure are left to find.
 LEFT = 2
@@ -20,19 +21,14 @@ MIXED = "mixed"
 _T = TypeVar("_T")
 
 
-def filled(mask: np.ndarray, axis: int) -> np.ndarray:
-    """Indices of the planes across `axis` that show the structure."""
-    return np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-
-
 def enough(mask: np.ndarray, axis: int, count: int) -> bool:
     """Whether so many slices can be annotated and some are left."""
-    return len(filled(mask, axis)) >= count + LEFT
+    return len(filled_planes(mask, axis)) >= count + LEFT
 
 
 def evenly(mask: np.ndarray, axis: int, count: int) -> tuple[tuple[int, int], ...]:
     """So many (axis, index), evenly spaced over the extent; the middle for one."""
-    found = filled(mask, axis)
+    found = filled_planes(mask, axis)
     shares = np.linspace(FIRST, LAST, count, dtype=np.float32) if count > 1 else np.array([0.5], np.float32)
     return tuple((axis, int(found[n])) for n in np.rint(shares * (len(found) - 1)).astype(int))
 
@@ -44,7 +40,7 @@ def orthogonal(mask: np.ndarray) -> tuple[tuple[int, int], ...]:
 
 def anywhere(mask: np.ndarray, axis: int, count: int, seed: str) -> tuple[tuple[int, int], ...]:
     """So many (axis, index) drawn from all planes that show the structure."""
-    return tuple((axis, index) for index in sorted(drawn(filled(mask, axis).tolist(), count, seed)))
+    return tuple((axis, index) for index in sorted(drawn(filled_planes(mask, axis).tolist(), count, seed)))
 
 
 def drawn(items: Sequence[_T], count: int, seed: str) -> list[_T]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..annotation import BACKGROUND
 from ..errors import InputError
+from ..grid import filled_planes
 from ..measures.dice import dice
 from ..prompts import Scene
 from .labelled import LabelledVolume
@@ -67,7 +68,7 @@ def tasks_of(volume: LabelledVolume, label: int, counts: tuple[int, ...]) -> Ite
     """A structure of a volume with an image, with each number of annotated slices; none where it spans too few."""
     assert volume.image is not None
     mask = volume.labels == label
-    filled = mask.flatten(1).any(1).nonzero()[:, 0]
+    filled = filled_planes(mask, axis=0)
     if len(filled) < max(counts) + 2:
         return
     for count in counts:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..memory import free_memory, physical_memory
 from ..volume import Geometry
-from .image_shape import available_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -53,7 +53,7 @@ def labels_of(
         raise InputError("its frames lie at uneven distances and not on the image's slices; resample it to the image")
     _refuse_sideways(frames, along)
     shape = (int(planes.max()) + 1, int(dataset.Rows), int(dataset.Columns))
-    available = available_memory()
+    available = free_memory() or physical_memory()
     if available is not None and np.prod(shape, dtype=float) > available:
         raise InputError("its frames lie so far apart that their volume does not fit in the memory")
     labels = np.zeros(shape, np.uint8)

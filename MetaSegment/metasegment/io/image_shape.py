@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..memory import free_memory, physical_memory
 
 _BUFFERS_WHILE_READING = 2  # the library's image and the numpy array copied from it exist at the same time
 
@@ -54,22 +54,9 @@ def kept_dtype(stored: np.dtype) -> np.dtype:
 def refuse_too_many_bytes(path: Path, voxels: int, bytes_per_voxel: int) -> None:
     """Raise InputError, before anything is read, where so many voxels do not fit in the free memory."""
     needed = voxels * bytes_per_voxel * _BUFFERS_WHILE_READING
-    available = available_memory()
+    available = free_memory() or physical_memory()
     if available is not None and needed > available:
         raise InputError(
             f"{path} is too large for this computer: its {voxels / 1e6:,.0f} million voxels need "
             f"{needed / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are free; crop or downsample it first"
         )
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that can be used without swapping, or None where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf, others may lack a name
-        return None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ..errors import InputError
-from ..volume import Geometry, Volume
+from ..volume import Geometry, Volume, is_sheared
 from .files import written_beside
 from .image_shape import kept_dtype, refuse_absent_or_empty, refuse_too_many_bytes, refuse_unsupported_shape
 
@@ -32,7 +32,6 @@ _LENGTHS = {348: "Nifti1", 540: "Nifti2"}  # bytes of a header, by which its ver
 _ANALYZE = "an Analyze 7.5 file, which does not tell left from right; convert it to NIfTI"
 _MM = {1: 1000.0, 3: 0.001}  # lengths of other units (metre, micrometre) in mm
 _UNITS = 7  # bits of xyzt_units that tell the unit of length
-_SHEAR_TOLERANCE = 1e-3  # cosines between axes that should be at right angles
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI is RAS
 _PLACE: tuple[str, ...] = ("qform_code", "sform_code", "xyzt_units", "quatern_b", "quatern_c", "quatern_d")
 _PLACE += ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z")
@@ -267,7 +266,7 @@ def _geometries(path: Path, header: Nifti1Header, shape: tuple[int, ...]) -> tup
     affines = [affine for affine in _affines(header, size) if _has_lengths(affine)]
     if not affines:
         raise InputError(f"{path} does not tell the size of its voxels: set it in the header first")
-    straight = [affine for affine in affines if _shear(affine) <= _SHEAR_TOLERANCE]
+    straight = [affine for affine in affines if not is_sheared(_directions(affine))]
     if not straight:
         raise InputError(f"{path} has sheared axes (its directions are not at right angles); resample it first")
     return tuple(_geometry(affine, size) for affine in straight)
@@ -300,9 +299,8 @@ def _has_lengths(affine: np.ndarray) -> bool:
     return bool(np.isfinite(affine).all() and (np.linalg.norm(affine[:3, :3], axis=0) > 0).all())
 
 
-def _shear(affine: np.ndarray) -> float:
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return float(np.abs(directions.T @ directions - np.eye(3)).max())
+def _directions(affine: np.ndarray) -> np.ndarray:
+    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
 
 
 def _geometry(affine: np.ndarray, size: tuple[int, ...]) -> Geometry:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..volume import Geometry, Volume
+from ..volume import Geometry, Volume, is_sheared
 from .dicom_file import is_dicom
 from .dicom_series import read_dicom_file, read_dicom_folder
 from .image_file import itk_frames, read_image, refuse_unknown_suffix, write_image
@@ -21,8 +21,6 @@ from .nifti import is_nifti, nifti_frames, read_nifti, write_nifti
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-
-_SHEAR_TOLERANCE = 1e-3  # cosines between axes that should be at right angles
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -89,8 +87,7 @@ def volume_from_image(image: sitk.Image, path: str | Path) -> Volume:
     """
     import SimpleITK as sitk
 
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    if np.abs(direction.T @ direction - np.eye(3)).max() > _SHEAR_TOLERANCE:
+    if is_sheared(np.reshape(image.GetDirection(), (3, 3))):
         raise InputError(f"{path} has sheared axes (its directions are not at right angles); resample it first")
     geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     return Volume(sitk.GetArrayFromImage(image), geometry)

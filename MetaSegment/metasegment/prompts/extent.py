@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..grid import Box
+from ..grid import Box, filled_planes
 from .interpolation import annotated_planes
 
 #: The box is this much longer than what is seen of the structure, so that it fills about 60 % of an axis.
@@ -34,7 +34,7 @@ class Extent:
 def annotated_extent(labels: Tensor, structure: int) -> Extent | None:
     """The extent of a structure in labels (k, j, i) uint8; None where it is not annotated."""
     mask = labels == structure
-    found = [mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0] for axis in range(3)]
+    found = [filled_planes(mask, axis) for axis in range(3)]
     if not len(found[0]):
         return None
     planes = annotated_planes(labels != 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..grid import Box, Grid, resample, working_grid
+from ..grid import Box, Grid, ends, resample, working_grid
 from ..network.engine import Engine
 from ..prompts import Prompt, Scene, make_prompt, sharpened
 from ..segmentation import Region
@@ -105,12 +105,12 @@ def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engi
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
     """The grid for refinement; None where the coarse grid is about as fine, or nothing was found."""
-    found = (coarse.probability > FOUND).nonzero()
-    if not len(found):
+    found = ends(coarse.probability > FOUND)
+    if found is None:
         return None
     grid = coarse.grid
-    low = [max(0, n - MARGIN) for n in found.amin(0).tolist()]
-    high = [min(size, n + 1 + MARGIN) for n, size in zip(found.amax(0).tolist(), grid.shape, strict=True)]
+    low = [max(0, n - MARGIN) for n in found[0].tolist()]
+    high = [min(size, n + MARGIN) for n, size in zip(found[1].tolist(), grid.shape, strict=True)]
     start = [o + n * s for o, n, s in zip(grid.box.start, low, grid.step, strict=True)]
     stop = [o + n * s for o, n, s in zip(grid.box.start, high, grid.step, strict=True)]
     fine = working_grid(Box.of(start, stop), scene.spacing, FINE_CELLS)

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..grid import Box, Grid, to_voxels
 from ..network.engine import Engine
 from ..progress import Progress
-from ..segmentation import Segmentation, StructureResult
+from ..segmentation import UNFAMILIAR, Segmentation, StructureResult
 from ..task import Task
 from ..transfer import Detection, LocationHint, TaughtSubject, look_for
 from ..volume import Volume
@@ -25,9 +25,6 @@ from .quality import recalled_dice
 
 #: What an answer without slices is called in results.
 RECALLED = "task"
-#: Below this expected Dice, on average over the structures, the user is asked for a slice. On training data 19 of 20
-#: structures in volumes of another kind are below, five of six found badly (Dice below 0.5), one of eleven found well.
-UNFAMILIAR = 0.45
 
 
 def require_structures(task: Task, annotation: Annotation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..grid import resample
+from ..grid import ends, resample
 from ..prompts import distance_to_known, known_fractions
 from .answer import Answer
 from .case import Case
@@ -25,10 +25,10 @@ def fuse_prior(answer: Answer, case: Case, fit: float) -> Answer:
     inside, outside = known_fractions(scene, case.support.structure, grid)
     known = inside + outside > 0
     prior = resample(case.prior.probability, grid.within(case.prior.grid))
-    found = (prior > 0.5).nonzero()
-    if not len(found) or not bool(known.any()):
+    found = ends(prior > 0.5)
+    if found is None or not bool(known.any()):
         return answer
     spacing = grid.cell_spacing(scene.spacing)
-    length = float(((found.amax(0) - found.amin(0) + 1) * torch.tensor(spacing)).mean())
+    length = float(((found[1] - found[0]) * torch.tensor(spacing)).mean())
     far = 1 - torch.exp(-distance_to_known(known, spacing) / (FAR * length))
     return Answer(grid, torch.lerp(answer.probability, prior, weight * far))

@@ -16,14 +16,12 @@ from ..progress import Progress
 from ..structure import TISSUE
 from ..task import LONGEST_NAME, Provenance, Task, TaskStructure
 from ..transfer import TaughtSubject, from_numbers, learn_subject, to_numbers
-from ..volume import Volume
+from ..volume import Volume, is_ct
 
 #: How tasks are learnt; a file of another way is refused.
 STRATEGY = "context"
 #: Lessons that a task holds at most, the latest ones; each answers, and the answers are averaged.
 MOST_SUBJECTS = 8
-#: Hounsfield units: air around a patient is below this, and no other modality is.
-AIR = -900
 
 
 def teach(
@@ -49,7 +47,7 @@ def teach(
         structures=structures,
         weights=weights,
         strategy=STRATEGY,
-        modality="CT" if float(image.min()) <= AIR else "",
+        modality="CT" if is_ct(float(image.min())) else "",
         volumes=1 + (earlier.provenance.volumes if earlier else 0),
     )
     return Task(provenance, to_numbers(subjects[-MOST_SUBJECTS:]))

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ..grid import filled_planes
 from ..network.engine import Engine
 from .base import TrainingSlice
 
@@ -58,7 +59,7 @@ def slab(training_slice: TrainingSlice) -> TrainingSlice:
     """The training slice on SLAB cells around its slice, along the axis it lies across; an oblique one as it is."""
     window = [slice(None)]
     for axis, size in enumerate(training_slice.cells.shape):
-        found = training_slice.cells.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
+        found = filled_planes(training_slice.cells, axis)
         first, last = int(found[0]), int(found[-1])
         start = min(max(0, (first + last - SLAB) // 2), max(0, size - SLAB))
         window.append(slice(start, start + SLAB) if last - first <= SLAB // 4 else slice(None))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ..grid import Grid, Triple, resample
+from ..grid import Grid, Triple, ends, resample
 from ..measures.dice import dice
 from ..progress import Progress
 from .components import largest_part
@@ -121,8 +121,9 @@ def _closer_look(
 
 def _centre(mask: Tensor, grid: Grid, spacing: Sequence[float]) -> Triple:
     """Centre in mm of the largest part of a mask (k, j, i)."""
-    places = largest_part(mask).nonzero().float()
-    middle = (places.amin(0) + places.amax(0) + 1) / 2
+    found = ends(largest_part(mask))
+    assert found is not None
+    middle = (found[0] + found[1]) / 2
     k, j, i = (float(m) * step * s for m, step, s in zip(middle, grid.step, spacing, strict=True))
     return k, j, i
 

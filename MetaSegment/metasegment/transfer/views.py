@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from ..grid import filled_planes
 from ..rotation import rotation
 
 #: Largest rotation in radians, change of size as a logarithm, and shift as a share of half the image.
@@ -63,7 +64,7 @@ def _cropped(image: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor
     """Cut at random outside what the masks cover."""
     window = []
     for axis, size in enumerate(image.shape):
-        filled = (masks > COVERED).movedim(axis + 1, 0).flatten(1).any(1).nonzero()[:, 0]
+        filled = filled_planes((masks > COVERED).any(0), axis)
         start, stop = 0, size
         if len(filled) and _between(generator, 0, 1) < CROPPED:
             start = int(_between(generator, 0, max(0, int(filled[0]) - 1)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..io.arrays import DTYPES, canonical, dtype_name, raw
 from ..io.records import FormatError, require, to_json
-from ..volume import Geometry, Volume
+from ..volume import Geometry, Volume, is_sheared
 from .messages import Manifest
 
 #: What voxels may be, by the name on the wire: numbers.
@@ -24,8 +24,7 @@ _SMALLEST_CHUNK, _LARGEST_CHUNK = 4 << 10, 64 << 20  # bytes
 #: SHA-256 runs at about 1 GB/s a core; for the blink of an eye, all of a small computer's.
 _HASHING_THREADS = 4
 _SMALLEST_SIZE, _LARGEST_SIZE = 2, 1 << 16  # voxels along an axis: one is no volume, and no scanner has so many
-#: Directions are cosines at right angles, as `read_volume` asks too.
-_SHEAR_TOLERANCE = 1e-3
+_LARGEST_COSINE = 1.001  # of decimals that are not quite unit vectors
 #: Millimetres. No scanner is a kilometre large; far beyond it, geometry overflows.
 _LARGEST_LENGTH = 1e6
 _SMALLEST_SPACING = 1e-6
@@ -77,9 +76,8 @@ def check_geometry(geometry: Geometry) -> None:
     require(inside, f"the volume's spacing must be {smallest:g} to {largest:g} mm")
     require(max(map(abs, geometry.origin)) <= largest, f"the volume's origin must be within {largest:g} mm")
     require(len(geometry.direction) == 9, "the volume's direction must have 9 cosines")
-    require(max(map(abs, geometry.direction)) <= 1 + _SHEAR_TOLERANCE, "the volume's direction must have cosines")
-    direction = np.reshape(geometry.direction, (3, 3))
-    right = np.abs(direction.T @ direction - np.eye(3)).max() <= _SHEAR_TOLERANCE
+    require(max(map(abs, geometry.direction)) <= _LARGEST_COSINE, "the volume's direction must have cosines")
+    right = not is_sheared(np.reshape(geometry.direction, (3, 3)))
     require(right, "the volume's axes must be at right angles")
 
 
