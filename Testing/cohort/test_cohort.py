@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import json
 import os
 import re
 import signal
@@ -136,6 +137,10 @@ def _assert_reported(cohort: Cohort) -> None:
     estimates = [float(line["estimated_dice"]) for line in table[1:]]
     assert estimates == sorted(estimates)
     assert all(float(line["volume_ml"]) > 0 and 0 <= float(line["familiarity"]) <= 1 for line in table[1:])
+    manifest = json.loads((cohort.output / "manifest.json").read_text())
+    assert "truncated" in manifest["result"].pop(BAD)["failure"]
+    assert [len(found["labels"]) for found in manifest["result"].values()] == [64] * GOOD
+    assert len(manifest["inputs"]) == GOOD + 2  # studies and task
     page = (cohort.output / "report.html").read_text()
     assert "truncated" in page
     pictures = [base64.b64decode(text) for text in re.findall(r'src="data:image/png;base64,([^"]+)"', page)]

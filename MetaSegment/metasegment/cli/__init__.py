@@ -15,8 +15,7 @@ from ..memory import is_out_of_memory
 #: Commands, each a module of this package.
 _COMMANDS = (
     *("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info"),
-    *("anatomy", "bundle"),
-    "report",
+    *("anatomy", "bundle", "report", "rerun"),
 )
 
 
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A command that is named needs no other: most import torch, for which a service on its way up has no time.
     for name in given[:1] if given and given[0] in _COMMANDS else _COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_to(commands)
-    options = parser.parse_args(given)
+    options = parser.parse_args(given, argparse.Namespace(arguments=given))
     for stream in (sys.stdout, sys.stderr):  # names in any script, on terminals that cannot show them
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -20,7 +20,7 @@ from ..segmentation import Budget, Segmentation
 from ..task import Task
 from ..task_labels import to_task_labels
 from ..volume import Volume
-from . import common, files, printed
+from . import common, files, manifest, printed
 from .cohort import apply_to_cohort
 from .progress import ProgressBar
 
@@ -39,6 +39,7 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     files.add_structures(parser)
     common.add_save_task(parser, "the task grown by this case, slices and answer")
+    manifest.add_manifest(parser)
     common.add_device(parser)
     parser.set_defaults(run=run)
 
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
     common.require_writable(options.output, (*inputs, options.task))
     if options.save_task:  # may be TASK itself
         common.require_place(options.save_task, inputs)
+    manifest.require_manifest(options, (*inputs, options.task))
     apply_to_image(read_task(options.task), options)
 
 
@@ -66,6 +68,7 @@ def apply_to_image(task: Task, options: argparse.Namespace) -> None:
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
     write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
+    manifest.write_manifest_of(options, result)
     print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..segmentation import Budget
 from ..task import Task
 from . import common
+from .manifest import IN_A_COHORT, write_cohorts_manifest
 from .progress import ProgressBar
 
 
@@ -21,6 +22,8 @@ def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
     for given, name in ((options.annotation, "--annotation"), (options.save_task, "--save-task")):
         if given:
             raise InputError(f"{name} is for one image; for many, a list of lines IMAGE,ANNOTATION names what is drawn")
+    if options.manifest:
+        raise InputError(f"--manifest is for one image; a cohort always writes its own, {IN_A_COHORT} in its folder")
     chosen = CohortOptions(
         task=task,
         weights=options.weights,
@@ -32,6 +35,7 @@ def apply_to_cohort(task: Task, options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     rows = apply_to_all(chosen, ProgressBar(), common.Interrupt())
+    write_cohorts_manifest(options, chosen.output, chosen.studies, rows)
     failed = [row for row in rows if row.failure is not None]
     if len(failed) == len(rows):
         raise InputError(f"none of {len(rows)} studies could be done; {failed[0].case}: {failed[0].failure}")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import json
 import platform
 
 from .. import __version__
+from ..manifest import PACKAGES, version_of
 from ..network.unet import RELEASED
 from ..service.installed import Installation
 from . import common
 
-#: Packages whose versions decide what is computed.
-_PACKAGES = ("torch", "monai", "numpy", "SimpleITK", "safetensors", "opencv-python-headless")
 #: For each extra, the packages without which it does nothing.
 _EXTRAS = {
     "train": ("tensorboard",),
@@ -51,18 +49,11 @@ def facts(device: str) -> dict[str, object]:
         "metasegment": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "device": {"name": found.name, "total_mb": found.total_mb, "free_mb": found.free_mb},
         "weights": {"name": weights.name, "licence": weights.licence, "sha256": weights.sha256, "file": str(RELEASED)},
         "extras": {name: "yes" if _all_there(needed) else "no" for name, needed in _EXTRAS.items()},
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
 
 
 def _all_there(modules: tuple[str, ...]) -> bool:

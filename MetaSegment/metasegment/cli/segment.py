@@ -15,7 +15,7 @@ from ..io.volume_file import write_volume
 from ..progress import Progress
 from ..segmentation import AUTO, Budget, Segmentation
 from ..volume import Volume
-from . import common, printed
+from . import common, manifest, printed
 from .progress import ProgressBar
 
 
@@ -28,6 +28,7 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--seconds", type=float, default=Budget.seconds, help="time for adapting (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
     common.add_save_task(parser, "what was learnt from slices and answer as a task")
+    manifest.add_manifest(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,12 +38,14 @@ def run(options: argparse.Namespace) -> None:
         common.require_writable(path, inputs)
     if options.save_task:
         common.require_place(options.save_task, inputs)
+    manifest.require_manifest(options, inputs)
     segmenter = common.make_segmenter(options)
     volume, annotation = common.read_inputs(options)
     budget = Budget(seconds=options.seconds)
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, progress)
     write_result(result, volume, annotation, options.output, options.uncertainty, options.image)
+    manifest.write_manifest_of(options, result)
     print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
     if options.save_task:
         taught = complete(annotation, result.labels)

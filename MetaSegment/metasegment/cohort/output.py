@@ -38,7 +38,7 @@ class Row:
     """What is known of a case once it was tried; `failure` is the reason, in one line, why there is no result.
 
     `mark` is the case's at that time, `seconds` all that the case took, reading and writing
-    included; the rest is a Segmentation's.
+    included, `labels` the checksum of the voxels; the rest is a Segmentation's.
     """
 
     case: str
@@ -48,6 +48,7 @@ class Row:
     seconds: float = 0.0
     device: str = ""
     notes: tuple[str, ...] = ()
+    labels: str = ""
     failure: str | None = None
 
 

@@ -17,6 +17,7 @@ from ..export.structures import read_structures, structures_of_task
 from ..io.annotation_file import read_annotation_of
 from ..io.task_file import read_task
 from ..io.volume_file import read_frame, read_volume
+from ..manifest import checksum_of_labels
 from ..memory import is_out_of_memory
 from ..pictures.thumbnail import save_thumbnail
 from ..segmentation import Budget, Segmentation
@@ -86,6 +87,7 @@ class Worker:
             seconds=time.monotonic() - start,
             device=result.device,
             notes=volume.notes + (drawn.notes if drawn else ()) + result.notes,
+            labels=checksum_of_labels(result.labels),
         )
         write_row(self._job.output, row)
 
