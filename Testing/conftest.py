@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # where helpers lie
 
 from helpers.as_fixtures import *  # noqa: F403
 from helpers.grids import IDENTITY, SMALL, rotation
-from small_wheels import a_bundle, a_machine  # noqa: F401
+from helpers.small_wheels import a_bundle, a_machine  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _EXIT_STATUS = pytest.StashKey[int]()

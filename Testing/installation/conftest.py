@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from small_wheels import place_uv
+from helpers.small_wheels import place_uv
 
 from metasegment.installation.bundle_folder import Bundle
 from metasegment.installation.environment import Environment

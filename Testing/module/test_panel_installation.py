@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 
 import pytest
-from small_wheels import place_uv
+from helpers.small_wheels import place_uv
 
 
 @pytest.fixture
