@@ -291,3 +291,13 @@ def test_slices_drawn_in_a_segmentation_read_alone_are_listed(a_panel_with_strok
     read.GetSegmentation().DeepCopy(node.GetSegmentation())
     panel.ui.segmentationSelector.setCurrentNode(read)
     assert panel.states() == {a_body.middle + offset: "done" for offset in (-6, 0, 6)}
+
+
+def test_a_click_on_a_result_goes_to_its_least_sure_slice(answered: Panel) -> None:
+    answer = answered.workflow.answer
+    answered.ui.resultTable.cellClicked.emit(0, 1)
+    axis, index = answered.widget.slices.plane
+    within = index - answer.map.region[0].start
+    found = answer.labels[tuple(answer.map.region)] == 1
+    unsure = [answer.map.uncertainty[k][found[k]].mean() if found[k].any() else 0 for k in range(len(found))]
+    assert axis == 0 and unsure[within] == pytest.approx(max(unsure))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import qt
 from slicer.i18n import tr as _
@@ -31,6 +31,8 @@ class ResultTable:
     def __init__(self, table: qt.QTableWidget) -> None:
         self._table = table
         self._labels: list[int] = []
+        self.onChosen: Callable[[int], None] = lambda label: None  #: is told the label of a row that was clicked
+        table.connect("cellClicked(int,int)", self._onRow)
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Structure"), _("Volume"), _("Estimated overlap (Dice)")])
         header = table.horizontalHeader()
@@ -39,6 +41,10 @@ class ResultTable:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + _PADDING)
+
+    def _onRow(self, row: int, column: int) -> None:
+        if row < len(self._labels):
+            self.onChosen(self._labels[row])
 
     def ticked(self) -> list[int]:
         """Labels of the structures that are to be accepted."""

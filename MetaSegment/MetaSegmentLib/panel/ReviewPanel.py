@@ -16,6 +16,9 @@ from ..work.Status import Activity
 from ..work.Workflow import Workflow
 from .ResultTable import ResultTable
 
+#: As many warnings are told one by one.
+_MOST_LINES = 2
+
 
 class ReviewPanel:
     """The result, its look, and what becomes of it. Example::
@@ -33,6 +36,7 @@ class ReviewPanel:
         ui.nextSliceButton.connect("clicked()", workflow.nextSlice)
         ui.acceptButton.connect("clicked()", self.accept)
         ui.discardButton.connect("clicked()", workflow.discard)
+        self._table.onChosen = workflow.goToLeastSure
         ui.surfacesBox.connect("clicked(bool)", self._onSurfaces)
 
     def update(self) -> None:
@@ -60,9 +64,7 @@ class ReviewPanel:
         self._table.show(answer, names, self._workflow.colors, warnings)
         structures = answer.structures if answer else ()
         names = {structure.label: names.get(structure.label, structure.name) for structure in structures}
-        lines = [
-            _("{structure}: {warning}").format(structure=names[label], warning=text) for label, text in warnings.items()
-        ]
+        lines = _linesOf({names[label]: text for label, text in warnings.items()})
         notes = [note[:1].upper() + note[1:] for note in answer.notes] if answer else []
         familiarity = answer.familiarity if answer else None
         self._showLine(self._ui.familiarityLabel, "" if familiarity is None else familiarityInWords(familiarity))
@@ -75,3 +77,11 @@ class ReviewPanel:
     def _onSurfaces(self, checked: bool) -> None:
         if checked and self._workflow.answer and slicer.app.layoutManager():
             slicer.app.layoutManager().resetThreeDViews()
+
+
+def _linesOf(warnings: Mapping[str, str]) -> list[str]:
+    """Warnings by structure's name, as lines; many as one, for each is in the tip of its row."""
+    if len(warnings) <= _MOST_LINES:
+        return [_("{structure}: {warning}").format(structure=name, warning=text) for name, text in warnings.items()]
+    text = _("{count} structures need a look: {names}. Point at their rows for the reason.")
+    return [text.format(count=len(warnings), names=", ".join(warnings))]

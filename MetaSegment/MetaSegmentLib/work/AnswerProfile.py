@@ -34,6 +34,18 @@ class AnswerProfile:
         return float(np.clip((uncertainty - middle) / max(greatest - middle, 1e-6), 0, 1))
 
 
+def leastSurePlane(answer: Segmentation, label: int, axis: int) -> int | None:
+    """The index of the plane across an axis on which a structure is least sure; None where it has no voxel."""
+    region = answer.map.region
+    others = tuple(a for a in range(3) if a != axis)
+    found = answer.labels[tuple(region)] == label
+    voxels = found.sum(others)
+    if not voxels.any():
+        return None
+    unsure = (answer.map.uncertainty * found).sum(others) / np.maximum(voxels, 1)
+    return int(region[axis].start + unsure.argmax())
+
+
 def profileOf(answer: Segmentation) -> AnswerProfile:
     """Look along the three axes of an answer."""
     region = answer.map.region

@@ -21,6 +21,7 @@ from ..learner.SegmentRequest import SegmentRequest
 from ..scene.Parameters import Parameters
 from ..scene.SegmentRole import segmentsOf
 from ..scene.VolumeGrid import Plane
+from .AnswerProfile import leastSurePlane
 from .PreviewDisplay import applyLook
 from .Session import Session
 from .SliceEntry import SliceState
@@ -162,6 +163,16 @@ class Workflow:
         if session := self.session:
             self._guarded(lambda: session.views.jumpTo(plane))
             self._onJumped(plane)
+
+    def goToLeastSure(self, label: int) -> None:
+        """Show the slice on which a structure of the answer is least sure, in the direction it was drawn in most."""
+        if self.session is None or self.answer is None:
+            return
+        drawn = [entry.axis for entry in self.session.slices.entries()]
+        axis = max(range(3), key=drawn.count)
+        index = leastSurePlane(self.answer, label, axis)
+        if index is not None:
+            self.goTo((axis, index))
 
     def mark(self, plane: Plane, state: SliceState | None) -> None:
         """Say what a slice is; None takes it off the list."""
