@@ -146,7 +146,10 @@ class SlicesPanel:
         session = self._workflow.session
         if session and self._segment() is not None:
             role = list(SegmentRole)[index]
-            role.assign(session.segmentationNode, self._ui.segmentEditor.currentSegmentID())
+            segmentID = self._ui.segmentEditor.currentSegmentID()
+            role.assign(session.segmentationNode, segmentID)
+            if role is SegmentRole.STRUCTURE:
+                session.takeUp(segmentID)
 
     def _onAlign(self) -> None:
         if self._workflow.session:

@@ -23,6 +23,8 @@ from ..scene.WholeSegments import SegmentBody, segmentBodies
 _TAG = "MetaSegment.Accepted"
 #: How many acceptances are remembered: one more than undo has steps (Segment Editor: 10).
 _KEPT = 11
+#: How many slices stand for a segment that nobody drew slices of.
+_SPREAD = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,16 @@ class _Acceptance:
 
     bodies: Mapping[str, SegmentBody]
     strokes: Mapping[str, Stroke]
+
+
+def _spread(body: SegmentBody, stroke: Stroke, shape: tuple[int, int, int]) -> list[Plane]:
+    """Planes across the first axis that are spread over a segment and its ends, but not close to a stroke."""
+    used = body.start[0] + np.flatnonzero(body.mask.any((1, 2)))
+    planes = np.unique(np.rint(np.linspace(used[0] - 1, used[-1] + 1, _SPREAD)).astype(int))
+    edited = np.unique(np.unravel_index(np.concatenate([stroke.inside, stroke.outside]), shape)[0])
+    reach = max(1, len(used) // _SPREAD)
+    isAway = np.abs(planes[:, None] - edited).min(1) > reach
+    return [(0, int(k)) for k in planes[isAway] if 0 <= k < shape[0]]
 
 
 def acceptanceOf(segment: slicer.vtkSegment) -> str:
@@ -83,6 +95,21 @@ class AcceptedAnswers:
             before, after = accepted.bodies[key], now.get(key)
             edited = Stroke(after.without(before, grid.shape), before.without(after, grid.shape)) if after else Stroke()
             found[key] = renewed(accepted.strokes[key], edited)
+        return found
+
+    def untouched(self, strokes: Mapping[str, Stroke]) -> dict[str, dict[Plane, np.ndarray]]:
+        """By ID of the segments that have strokes, slices away from these that stay as they were accepted.
+
+        They are spread over the segment, and those beside its ends are among them: what a structure is known by that
+        nobody drew slices of.
+        """
+        shape = VolumeGrid.of(self._volumeNode).shape
+        found: dict[str, dict[Plane, np.ndarray]] = {}
+        for key, accepted in self._current().items():
+            if key in strokes:
+                body = accepted.bodies[key]
+                planes = _spread(body, strokes[key], shape)
+                found[key] = {plane: body.on(plane, shape) for plane in planes}
         return found
 
     def _current(self) -> dict[str, _Acceptance]:

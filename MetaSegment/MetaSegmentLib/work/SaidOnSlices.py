@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -33,10 +34,16 @@ class Said:
         return {key for masks in self.finished.values() for key, mask in masks.items() if mask.any()}
 
 
-def saidBy(entries: Sequence[SliceEntry], planes: SegmentPlanes, segmentIDs: Collection[str]) -> Said:
+def saidBy(
+    entries: Sequence[SliceEntry],
+    planes: SegmentPlanes,
+    segmentIDs: Collection[str],
+    untouched: Mapping[str, Mapping[Plane, np.ndarray]] = MappingProxyType({}),
+) -> Said:
     """Read what is drawn of some segments on the listed slices.
 
-    Of a structure that no slice is finished for, a mended contour counts as a whole one: it is all there is.
+    A structure that no slice is finished for is known by what is `untouched` of an accepted answer (by segment ID and
+    plane, rows and columns); without that, a mended contour counts as a whole one: it is all there is.
     """
     mendedEntries = [entry for entry in entries if entry.state is SliceState.CORRECTED]
     read = {entry.plane for entry in entries if entry.isUsed} | {entry.plane for entry in mendedEntries}
@@ -46,6 +53,9 @@ def saidBy(entries: Sequence[SliceEntry], planes: SegmentPlanes, segmentIDs: Col
         if entry.isUsed:
             known = [key for key in planes.inOrder(segmentIDs) if entry.finishedFor is None or key in entry.finishedFor]
             finished[entry.plane] = {key: planes.maskOf(entry.plane, drawn[entry.plane], key) for key in known}
+    for key in set(untouched) & set(segmentIDs) - Said(finished, {}).drawn:
+        for plane, mask in untouched[key].items():
+            finished.setdefault(plane, {})[key] = mask
     shown = Said(finished, {}).drawn
     mended = {}
     for entry in mendedEntries:

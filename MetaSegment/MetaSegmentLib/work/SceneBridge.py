@@ -25,7 +25,7 @@ from ..scene.LabelImage import arrayOf
 from ..scene.SegmentPlanes import SegmentPlanes
 from ..scene.SegmentRole import structureIDs
 from ..scene.TaskSegments import sameName
-from ..scene.VolumeGrid import VolumeGrid
+from ..scene.VolumeGrid import Plane, VolumeGrid
 from ..scene.WholeSegments import hasVoxels, wholeSegments
 from .SaidOnSlices import Said, saidBy, strokesOf
 from .SliceEntry import SliceEntry
@@ -41,6 +41,9 @@ class BridgedAnnotation:
     annotation: Annotation
     segmentIDs: Mapping[int, str]
     unused: tuple[str, ...]
+
+
+Untouched = Mapping[str, Mapping[Plane, np.ndarray]]
 
 
 class SceneBridge:
@@ -79,14 +82,18 @@ class SceneBridge:
         return Volume(array.astype(np.float32) if array.dtype == np.float64 else array, grid.geometry)
 
     def annotation(
-        self, entries: Iterable[SliceEntry], strokes: Mapping[str, Stroke] = MappingProxyType({})
+        self,
+        entries: Iterable[SliceEntry],
+        strokes: Mapping[str, Stroke] = MappingProxyType({}),
+        untouched: Untouched = MappingProxyType({}),
     ) -> BridgedAnnotation:
-        """The slices that may be used, as labels on the volume's grid; `strokes` by segment ID, beside those on slices.
+        """The slices that may be used, as labels on the volume's grid; `strokes` by segment ID, beside those on slices,
+        and what is `untouched` of accepted answers (AcceptedAnswers).
 
         Raises InputError where there is nothing to learn from, and for what VolumeGrid and SegmentPlanes refuse.
         """
         wanted = structureIDs(self._segmentationNode)
-        said = saidBy(tuple(entries), self._planes(), wanted)
+        said = saidBy(tuple(entries), self._planes(), wanted, untouched)
         if not said.finished:
             raise InputError(_("No slice is finished yet: draw every structure on a slice, then mark it as done."))
         present = [key for key in wanted if key in said.drawn]
@@ -105,17 +112,20 @@ class SceneBridge:
         labelOf: Mapping[str, int],
         entries: Iterable[SliceEntry],
         strokes: Mapping[str, Stroke] = MappingProxyType({}),
+        untouched: Untouched = MappingProxyType({}),
     ) -> Annotation | None:
         """The slices that may be used, with given labels of segments; all other segments are background.
 
         None where there is no such slice. Raises InputError for what VolumeGrid and SegmentPlanes refuse.
         """
-        said = saidBy(tuple(entries), self._planes(), labelOf)
+        said = saidBy(tuple(entries), self._planes(), labelOf, untouched)
         return self._annotation(said, labelOf, strokes) if said.finished else None
 
-    def strokes(self, entries: Iterable[SliceEntry], accepted: Mapping[str, Stroke]) -> dict[str, Stroke]:
+    def strokes(
+        self, entries: Iterable[SliceEntry], accepted: Mapping[str, Stroke], untouched: Untouched
+    ) -> dict[str, Stroke]:
         """By segment ID, all that is known beside finished slices; `accepted` are the strokes in accepted answers."""
-        said = saidBy(tuple(entries), self._planes(), structureIDs(self._segmentationNode))
+        said = saidBy(tuple(entries), self._planes(), structureIDs(self._segmentationNode), untouched)
         return strokesOf(said, VolumeGrid.of(self._volumeNode).shape, accepted)
 
     def teachRequest(self, volume: Volume, entries: Iterable[SliceEntry], task: Task | None) -> TeachRequest:

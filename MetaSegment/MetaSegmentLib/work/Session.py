@@ -13,6 +13,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from metasegment.annotation import Stroke
 from metasegment.errors import InputError
 from metasegment.segmentation import Budget, Region
 from metasegment.task import Task
@@ -30,7 +31,7 @@ from ..scene.TaskSegments import taskSegments
 from ..scene.VolumeGrid import Plane
 from ..scene.WholeSegments import hasVoxels
 from .Acceptance import Acceptance, Accepted
-from .AcceptedAnswers import AcceptedAnswers
+from .AcceptedAnswers import AcceptedAnswers, acceptanceOf
 from .AnnotatedSlices import AnnotatedSlices
 from .ExistingSegments import takeStock
 from .SceneBridge import SceneBridge
@@ -98,14 +99,14 @@ class Session(VTKObservationMixin):
 
     def segmentRequest(self, budget: Budget) -> SegmentRequest:
         """What the finished slices ask. Raises InputError with a reason for the user."""
-        bridged = self._bridge.annotation(self.slices.entries(), self._accepted.strokes())
+        bridged = self._bridge.annotation(self.slices.entries(), *self._edits())
         self._asked = self._drawnNow()
         return SegmentRequest(self.volume(), bridged.annotation, bridged.segmentIDs, budget)
 
     def applyRequest(self, task: Task, budget: Budget) -> ApplyRequest:
         """What a task and the finished slices, if there are any, ask. Raises InputError with a reason for the user."""
         labelOf = {segmentID: label for label, segmentID in taskSegments(task, self.segmentationNode).items()}
-        annotation = self._bridge.annotationFor(labelOf, self.slices.entries(), self._accepted.strokes())
+        annotation = self._bridge.annotationFor(labelOf, self.slices.entries(), *self._edits())
         self._asked = self._drawnNow()
         return ApplyRequest(task, self.volume(), annotation, budget)
 
@@ -127,6 +128,19 @@ class Session(VTKObservationMixin):
         self._made |= set(segmentIDs.values()) - before
         self.shown = segmentIDs
         self.preview.show(labels, region, segmentIDs)
+
+    def takeUp(self, segmentID: str) -> None:
+        """A segment that was there before becomes a structure: what is edited in it from now on is a correction."""
+        segment = self.segmentationNode.GetSegmentation().GetSegment(segmentID)
+        isDrawn = any(segmentID in entry.segmentIDs for entry in self.slices.entries())
+        if not isDrawn and not acceptanceOf(segment):
+            self._accepted.remember([segmentID], {})
+
+    def _edits(self) -> tuple[dict[str, Stroke], dict[str, dict[Plane, np.ndarray]]]:
+        """By segment ID, what was edited in accepted segments, and slices of them that were not."""
+        strokes = self._accepted.strokes()
+        edited = {key: stroke for key, stroke in strokes.items() if stroke.inside.size or stroke.outside.size}
+        return strokes, self._accepted.untouched(edited)
 
     def discard(self) -> None:
         """Take the preview away, and the segments that were made for it and are empty still."""
@@ -190,7 +204,7 @@ class Session(VTKObservationMixin):
         """Write the preview, or the structures in `only` (segment IDs), into the segments, as one step of undo, and
         take it away. Slices drawn on since the learner was asked stay as they are. Raises InputError.
         """
-        strokes = self._bridge.strokes(self.slices.entries(), self._accepted.strokes())
+        strokes = self._bridge.strokes(self.slices.entries(), *self._edits())
         drawnSince = [plane for plane, look in self._drawnNow().items() if self._asked.get(plane) != look]
         with self.slices.paused():
             acceptance = Acceptance(editorNode, self.volumeNode, saveStateForUndo)
