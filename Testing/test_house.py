@@ -22,7 +22,7 @@ FLOORS = """
     strategies client pictures
     transfer prompts wire export
     network
-    anatomy manifest
+    anatomy manifest registration
     io
     measures task_labels
     learner knowledge installation
