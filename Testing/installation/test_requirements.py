@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from metasegment.installation.machine import PLATFORMS, Machine, this_machine
 from metasegment.installation.requirements import LISTS, package_of, requirements
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
+_SYSTEMS = {"linux-x86_64": "linux", "windows-x86_64": "win32", "macos-arm64": "darwin"}
 
 
 def torch_allowed(version: str, system: str) -> bool:
@@ -50,6 +52,19 @@ def test_versions_that_the_tests_run_with_are_allowed():
     checked = [each for each in wanted if each.name in versions and not (each.marker and not each.marker.evaluate())]
     assert len(checked) > 10
     assert [each.name for each in checked if versions[each.name] not in each.specifier] == []
+
+
+def test_the_table_of_resolutions_has_every_platform_and_python_and_only_what_the_lists_allow():
+    page = (_REPOSITORY / "Resources" / "Documentation" / "administrator.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w-]+) \| (3\.\d+|all) \| (\d+|refused: [^|]+?) \| ([\d.]*)", page, re.MULTILINE)
+    pythons = ("3.10", "3.11", "3.12", "3.13")
+    expected = {
+        (name, python) for name, each in PLATFORMS.items() for python in (("all",) if each.refusal else pythons)
+    }
+    assert {(platform, python) for platform, python, _, _ in rows} == expected
+    for platform, _, told, torch in rows:
+        refusal = PLATFORMS[platform].refusal
+        assert told == f"refused: {refusal}" if refusal else torch_allowed(torch, _SYSTEMS[platform])
 
 
 def test_a_mac_with_an_intel_processor_is_refused_with_a_way_out():

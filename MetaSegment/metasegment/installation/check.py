@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .requirements import module_of, package_of, requirements
 
-#: Seconds in which everything is imported: torch from a cold network drive takes a minute.
-_PATIENCE = 180
+#: Seconds in which everything is imported: a minute from a cold network drive, more on a machine that is busy.
+_PATIENCE = 600
 #: Run by the Python that is checked; tells in its last line the versions, and by package what is wrong.
 _PROBE = """
 import importlib, importlib.metadata, json, sys
@@ -72,8 +72,10 @@ def check(python: str | Path, variables: Mapping[str, str], wanted: Sequence[str
         )
     except FileNotFoundError:
         return Findings({}, {"Python": "it is not there"})
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Findings({}, {"Python": str(error)})
+    except subprocess.TimeoutExpired:
+        return Findings({}, {"Python": f"it has not answered within {_PATIENCE} seconds"})
+    except OSError as error:
+        return Findings({}, {"Python": error.strerror or str(error)})
     try:
         versions, broken = json.loads((done.stdout.splitlines() or [""])[-1])
     except ValueError:  # it crashed, or is no Python of today
