@@ -1,11 +1,7 @@
-"""From a task and the data folder to what a method sees and the truth it is measured against.
-
-Reads `<dataset>/<case>/image.*` + `labels.*`, and `<dataset>/imagesTr` + `labelsTr` as MSD and nnU-Net have them.
-"""
+"""From a task and the data folder to what a method sees and the truth it is measured against."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,16 +10,13 @@ import numpy as np
 
 from ..annotation import BACKGROUND, Annotation, annotation_from_labels, empty_annotation
 from ..errors import InputError
-from ..io.image_file import WRITABLE
+from ..io.labelled_folder import labelled_files, read_description
 from ..io.volume_file import read_volume, read_voxels
 from ..volume import Geometry, Volume
 from .method import STRUCTURE, Source, Study
 from .perturb import IMAGE, ON_SLICES, THICKER, thicker_mask, thicker_volume
 from .protocol import Task
 
-IMAGES, LABELS = "imagesTr", "labelsTr"
-#: nnU-Net names the first channel of a case so; others are not read.
-FIRST_CHANNEL = "_0000"
 Slices = tuple[tuple[int, int], ...]
 
 
@@ -77,33 +70,9 @@ def read_labelled(folder: Path, case: str) -> tuple[Volume, np.ndarray]:
     return volume, drawn.array
 
 
-def labelled_files(folder: Path, case: str) -> tuple[Path, Path]:
-    """Image and label file of a case in a folder of cases; InputError where they are not there."""
-    own, image_folder = folder / case, folder / IMAGES
-    pairs = [(_file(own, "image"), _file(own, "labels"))] if own.is_dir() else []
-    pairs += [(_file(image_folder, name), _file(folder / LABELS, case)) for name in (case, case + FIRST_CHANNEL)]
-    for image, labels in pairs:
-        if image and labels:
-            return image, labels
-    raise InputError(f"no image and labels of case {case!r} in {folder}: expected {case}/image.nii.gz + labels.nii.gz")
-
-
-def case_names(folder: Path) -> list[str]:
-    """Names of the labelled cases of a folder, in either layout, sorted."""
-    names = {path.name for path in folder.iterdir() if path.is_dir() and _file(path, "labels")}
-    for suffix in WRITABLE:
-        names |= {path.name.removesuffix(suffix) for path in (folder / LABELS).glob(f"[!.]*{suffix}")}
-    return sorted(names)
-
-
 def described(folder: Path) -> tuple[str, dict[int, str]]:
     """Modality and label names of the folder's `dataset.json`; empty where it has none or says nothing of them."""
-    try:
-        content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    except OSError:
-        return "", {}
-    except ValueError:
-        raise InputError(f"{folder / 'dataset.json'} is not JSON; correct or remove it") from None
+    content = read_description(folder) or {}
     labels = content.get("labels", {})
     # nnU-Net's second version has the names as keys, everyone else the numbers.
     pairs = ((key, value) if str(key).isdigit() else (value, key) for key, value in labels.items())
@@ -130,8 +99,3 @@ def _annotated(marked: np.ndarray, slices: Slices, geometry: Geometry) -> Annota
         section = marked.swapaxes(0, axis)[index]
         labels.swapaxes(0, axis)[index] = np.where(section, STRUCTURE, BACKGROUND)
     return annotation_from_labels(labels, geometry) if slices else empty_annotation(geometry)
-
-
-def _file(folder: Path, stem: str) -> Path | None:
-    found = (folder / f"{stem}{suffix}" for suffix in WRITABLE)
-    return next((path for path in found if path.is_file()), None)

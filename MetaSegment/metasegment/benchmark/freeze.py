@@ -14,7 +14,8 @@ import numpy as np
 
 from ..episodes.held_out import UNSEEN
 from ..io.files import written_beside
-from .cases import case_names, described, read_labelled
+from ..io.labelled_folder import case_names
+from .cases import described, read_labelled
 from .perturb import thicker_mask
 from .protocol import Perturbation, Protocol, Task, as_text
 from .slices import AXES, MIXED, anywhere, drawn, enough, evenly, number, orthogonal

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from .cases import Case, labelled_files, load_case
+from ..io.labelled_folder import labelled_files
+from .cases import Case, load_case
 from .masks import save_mask
 from .measures import measured
 from .method import Method, Prediction, suits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from .cases import case_names
+from ..io.labelled_folder import case_names
 from .freeze import FEWER, LEAST_SLICES, evenly_annotated, structures
 from .protocol import Protocol
 

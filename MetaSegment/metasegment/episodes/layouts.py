@@ -4,7 +4,6 @@ and nnU-Net. Reads files one case at a time; keeps nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..io.labelled_folder import IMAGES, case_names, labelled_files, read_description
 from .labelled import LabelledVolume
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 #: Name that nnU-Net gives to what no one knows: such voxels are never a target.
 IGNORED = "ignore"
 
@@ -42,8 +41,8 @@ def find_cases(root: Path) -> list[Case]:
     """
     cases = [*_own_layout(root)]
     for folder in (root, *sorted(p for p in root.glob("*") if p.is_dir())):
-        if (folder / "imagesTr").is_dir():
-            cases += _decathlon(folder)
+        if (folder / IMAGES).is_dir():
+            cases += _labelled(folder)
     if not any(case.image for case in cases):
         raise InputError(
             f"no training data in {root}: expected train/<dataset>/dataset.json, or imagesTr, labelsTr and "
@@ -70,31 +69,21 @@ def read_case(case: Case, withheld: Sequence[int] = ()) -> LabelledVolume:
 
 
 def _own_layout(root: Path) -> Iterator[Case]:
-    for description in sorted((root / "train").glob("*/dataset.json")):
-        licence = str(_described(description).get("licence", ""))
-        for path in sorted(description.parent.glob("*/labels.nii.gz")):
-            image = path.with_name("image.nii.gz")
-            yield Case(description.parent.name, path.parent.name, image, path, licence)
-    for description in sorted((root / "labelmaps").glob("*/dataset.json")):
-        described = _described(description)
+    for folder in sorted(path.parent for path in (root / "train").glob("*/dataset.json")):
+        yield from _labelled(folder)
+    for folder in sorted(path.parent for path in (root / "labelmaps").glob("*/dataset.json")):
+        described = _described(folder)
         licence, withheld = str(described.get("licence", "")), tuple(described.get("withheld", ()))
-        for path in sorted(description.parent.glob("*.nii.gz")):
-            yield Case(description.parent.name, path.name, None, path, licence, withheld=withheld)
+        for path in sorted(folder.glob("*.nii.gz")):
+            yield Case(folder.name, path.name, None, path, licence, withheld=withheld)
 
 
-def _decathlon(folder: Path) -> Iterator[Case]:
-    """Cases of `labelsTr`; nnU-Net numbers an image's channels _0000, _0001, …, MSD has them in one file."""
-    description = _described(folder / "dataset.json")
+def _labelled(folder: Path) -> Iterator[Case]:
+    """The labelled cases of one data set, in either layout; nnU-Net names a label that no one knows."""
+    description = _described(folder)
     licence = str(description.get("licence", description.get("license", "")))
-    found = sorted(path for path in (folder / "labelsTr").glob("[!.]*") if path.name.endswith(SUFFIXES))
-    for labels in found:
-        suffix = next(s for s in SUFFIXES if labels.name.endswith(s))
-        name = labels.name.removesuffix(suffix)
-        images = [folder / "imagesTr" / f"{name}{channel}{suffix}" for channel in ("", "_0000")]
-        image = next((path for path in images if path.is_file()), None)
-        if image is None:
-            raise InputError(f"no image for {labels}: expected {images[0]} or {images[1].name} beside it")
-        yield Case(folder.name, name, image, labels, licence, _ignored(description))
+    for name in case_names(folder):
+        yield Case(folder.name, name, *labelled_files(folder, name), licence, _ignored(description))
 
 
 def _ignored(description: Mapping[str, Any]) -> tuple[int, ...]:
@@ -103,15 +92,10 @@ def _ignored(description: Mapping[str, Any]) -> tuple[int, ...]:
     return (value,) if isinstance(value, int) else ()
 
 
-def _described(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no {path.name} in {path.parent}: it must name the data set's labels") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is not a description of a data set: expected one JSON object")
+def _described(folder: Path) -> dict[str, Any]:
+    found = read_description(folder)
+    if found is None:
+        raise InputError(f"no dataset.json in {folder}: it must name the data set's labels")
     return found
 
 
