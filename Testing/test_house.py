@@ -28,7 +28,7 @@ FLOORS = """
     learner knowledge installation
     annotation regrid task memory
     oblique progress structure grid
-    volume segmentation rotation
+    volume segmentation fields
     errors
 """
 #: Data and what Slicer's process loads of the package: numpy and the standard library alone at file scope.

@@ -7,11 +7,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..fields.chance import draws, uniform
 from ..grid import working_grid
 from ..prompts import Scene, annotated_planes, make_channels, make_prompt
 from ..segmenter.folds import FOLD_CELLS, make_folds, make_training_slices
 from ..strategies import MetaTask, Support
-from .chance import draws, uniform
 from .episode import Annotated, Mixture, annotated, scored
 from .labelled import Bank
 from .slices import STRUCTURE

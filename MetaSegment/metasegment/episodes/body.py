@@ -6,8 +6,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate, max_pool3d
 
-from .chance import integer, uniform
-from .fields import smooth_field
+from ..fields.chance import integer, uniform
+from ..fields.smooth import smooth_field
 
 #: Cells of the coarse copy on which the body is closed, along its longest side, and how many of them are bridged.
 COARSE, BRIDGED = 40, 4

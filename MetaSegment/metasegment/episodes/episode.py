@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
+from ..fields.chance import choose, draws, happens, integer, uniform
 from ..grid import Box, Grid, Resampled, cell_count, grown, resample, working_grid
 from ..prompts import (
     Scene,
@@ -22,7 +23,6 @@ from ..prompts import (
     structure_box,
 )
 from . import sources
-from .chance import choose, draws, happens, integer, uniform
 from .labelled import Bank
 from .pairs import paired
 from .recall import recollected

@@ -6,13 +6,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool3d
 
-from .chance import happens, uniform
-from .fields import smooth_field
+from ..fields.chance import happens, uniform
+from ..fields.smooth import smooth_field
+from ..fields.z_score import z_scored
 
 
 def random_contrast(image: Tensor, generator: Generator) -> Tensor:
     """An image (k, j, i) with random bias, blur, curve and noise. Standardised on return."""
-    out = _standardised(image)
+    out = z_scored(image)
     if happens(generator, 0.3):
         out = _curve(out, generator)
     if happens(generator, 0.15):
@@ -39,8 +40,4 @@ def _curve(image: Tensor, generator: Generator) -> Tensor:
     low, high = image.amin(), image.amax()
     position = (image - low) / (high - low).clamp(min=1e-6) * (len(knots) - 1)
     below = position.floor().clamp(0, len(knots) - 2).long()
-    return _standardised(torch.lerp(knots[below], knots[below + 1], position - below))
-
-
-def _standardised(image: Tensor) -> Tensor:
-    return (image - image.mean()) / image.std().clamp(min=1e-6)
+    return z_scored(torch.lerp(knots[below], knots[below + 1], position - below))

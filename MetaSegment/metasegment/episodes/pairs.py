@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
+from ..fields.chance import choose, normal, shuffled, uniform
 from ..grid import Box, Grid, resample
-from .chance import choose, normal, shuffled, uniform
 from .filled import surroundings
 from .intensity import random_contrast
 from .labelled import Bank, LabelledVolume

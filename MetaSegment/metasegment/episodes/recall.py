@@ -10,12 +10,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, avg_pool3d, grid_sample
 
+from ..fields.chance import normal, uniform
+from ..fields.smooth import smooth_field
 from ..grid import Box, Grid, resample, working_grid
 from ..prompts import prior_box
 from ..prompts.appearance import learn_appearance
 from ..prompts.interpolation import signed_distance
-from .chance import normal, uniform
-from .fields import smooth_field
 from .filled import filled_planes
 from .sources import LEAST_VOXELS, Sample
 from .warp import random_rotation

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from .chance import happens, integer, uniform
-from .fields import along_axes, smooth_field
+from ..fields.chance import happens, integer, uniform
+from ..fields.smooth import along_axes, smooth_field
 
 #: Chance that a label takes the mean of a label it touches: only shape and texture then tell them apart.
 CAMOUFLAGE = 0.15

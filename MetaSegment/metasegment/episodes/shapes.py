@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from .chance import choose, happens, integer, normal, uniform
-from .fields import smooth_field, spline_basis
+from ..fields.chance import choose, happens, integer, normal, uniform
+from ..fields.smooth import smooth_field, spline_basis
 
 #: Labels in a map, the outer background included.
 FEWEST_LABELS, MOST_LABELS = 6, 30

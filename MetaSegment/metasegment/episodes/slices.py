@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from ..annotation import BACKGROUND
-from .chance import choose, happens, integer, uniform
+from ..fields.chance import choose, happens, integer, uniform
 from .filled import filled_planes
 
 #: Chances of 1…7 annotated slices.

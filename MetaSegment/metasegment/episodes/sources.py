@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool3d
 
+from ..fields.chance import choose, happens, integer, uniform
 from .body import filled_body
-from .chance import choose, happens, integer, uniform
 from .filled import surroundings
 from .intensity import random_contrast
 from .labelled import Bank, LabelledVolume

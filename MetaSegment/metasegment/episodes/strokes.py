@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from .chance import choose, integer
+from ..fields.chance import choose, integer
 
 #: Chances of 1…8 strokes, and the half-widths in cells of what one stroke marks: a point, a scribble, a painted corner.
 COUNTS = (0.35, 0.2, 0.15, 0.1, 0.08, 0.05, 0.04, 0.03)

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool3d
 
-from .chance import choose, happens, integer, uniform
+from ..fields.chance import choose, happens, integer, uniform
 from .filled import filled_planes
 from .labelled import LabelledVolume
 

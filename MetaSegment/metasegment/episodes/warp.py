@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import affine_grid, avg_pool3d, grid_sample, interpolate
+from torch.nn.functional import affine_grid, avg_pool3d, grid_sample
 
-from ..rotation import rotation
-from .chance import choose, happens, integer, shuffled, uniform
+from ..fields.bending import random_bending
+from ..fields.chance import choose, happens, integer, shuffled, uniform
+from ..fields.rotation import rotation
 
 #: Largest displacement of the elastic field as a share of the volume's edge.
 ELASTIC = 0.06
@@ -66,9 +67,7 @@ def _affine(lengths: list[float], generator: Generator) -> Tensor:
 
 def _elastic(shape: list[int], generator: Generator) -> Tensor:
     points = [integer(generator, 3, 7) for _ in range(3)]
-    amplitude = 2 * ELASTIC * uniform(generator, 0.2, 1.0)
-    coarse = torch.randn(1, 3, *points, generator=generator, device=generator.device) * amplitude / 2
-    return interpolate(coarse, size=shape, mode="trilinear", align_corners=True).movedim(1, -1)
+    return random_bending(shape, points, ELASTIC * uniform(generator, 0.2, 1.0), generator)
 
 
 def _thick_slices(values: Tensor, edges: list[float], factor: int) -> tuple[Tensor, list[float]]:

@@ -10,8 +10,8 @@ from itertools import groupby
 
 import torch
 
+from ..fields.chance import draws
 from .body import filled_body
-from .chance import draws
 from .filled import surroundings
 from .held_out import HeldOutTask, tasks_of
 from .labelled import Bank, LabelledVolume

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
+from ..fields.z_score import z_scored
+
 #: Pixels along the shorter side at which slices are compared, at least: DIS finds little on fewer.
 LEAST_PIXELS = 64
 #: Levels of the demons' pyramid, steps on each, and rounds of 5 x 5 means that stand for its Gaussian.
@@ -62,8 +64,7 @@ def _dis(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _demons(source: Tensor, target: Tensor) -> Tensor:
-    images = torch.stack([source, target], 1).float()
-    images = (images - images.mean()) / images.std().clamp(min=1e-6)
+    images = z_scored(torch.stack([source, target], 1).float())
     flow = images.new_zeros(len(images), 2, 1, 1)
     for level in range(LEVELS - 1, -1, -1):
         size = [max(8, n >> level) for n in source.shape[1:]]

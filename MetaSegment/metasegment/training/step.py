@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from ..episodes.chance import happens, uniform
 from ..episodes.strokes import draw_strokes
+from ..fields.chance import happens, uniform
 from ..grid import resample
 from ..network.channels import OPTIONAL, PREVIOUS, STROKES
 from ..network.losses import dice_of_logits, presence_loss, segmentation_loss

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, pad
 
+from ..fields.z_score import z_scored
+
 #: An image is blurred as widely as its cells reach, but no wider.
 WIDEST_BLUR = 8
 _AROUND = tuple(product((-1, 0, 1), repeat=3))
@@ -23,8 +25,7 @@ def standardised(image: Tensor) -> Tensor:
     values = image.flatten()
     values = values[:: max(1, len(values) // 65536)].sort().values
     low, high = (float(values[round(q * (len(values) - 1))]) for q in (0.005, 0.995))
-    clipped = image.clamp(low, high)
-    return (clipped - clipped.mean()) / clipped.std().clamp(min=1e-6)
+    return z_scored(image.clamp(low, high))
 
 
 class Context:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import Generator
 
 from metasegment.episodes.bank import Bank
-from metasegment.episodes.chance import choose, integer, uniform
 from metasegment.episodes.intensity import random_contrast
 from metasegment.episodes.targets import eroded
 from metasegment.episodes.warp import random_view
+from metasegment.fields.chance import choose, integer, uniform
 
 
 def seeded(seed: int) -> Generator:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from metasegment.episodes.fields import along_axes, smooth_field
 from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
+from metasegment.fields.smooth import along_axes, smooth_field
 
 SIDE = 48
 SEEDS = range(16)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from metasegment.cli import main
-from metasegment.episodes.chance import draws
 from metasegment.episodes.episode import Episode, Mixture, make_episode
 from metasegment.episodes.labelled import Bank, LabelledVolume
 from metasegment.episodes.pairs import paired
@@ -24,6 +23,7 @@ from metasegment.episodes.rendering import render
 from metasegment.episodes.shapes import procedural_labels
 from metasegment.episodes.sources import Sample
 from metasegment.errors import InputError
+from metasegment.fields.chance import draws
 from metasegment.grid import Box, Grid, to_voxels
 from metasegment.measures.dice import dice
 from metasegment.network.channels import CHANNELS

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from ... import __version__
+from ...fields.z_score import z_scored
 from ...grid import Grid, working_grid
 from ...network.channels import CHANNELS
 from ...network.engine import Engine, choose_device
@@ -103,7 +104,7 @@ def lasting(seconds: float) -> TimeLeft:
 def image_alone(image: Tensor) -> Tensor:
     """The network's input (8, k, j, i) with the z-scored image and no prompt: the same as a network of one channel."""
     channels = torch.zeros(len(CHANNELS), *image.shape)
-    channels[CHANNELS.index("image")] = (image - image.mean()) / image.std().clamp(min=1e-6)
+    channels[CHANNELS.index("image")] = z_scored(image)
     return channels
 
 
