@@ -23,6 +23,7 @@ from metasegment.export.measurements import position_of, shape_of
 from metasegment.export.mesh import enclosed_volume, smooth_surface, surface_area
 from metasegment.io.volume_file import write_volume
 from metasegment.volume import Geometry, Volume
+from helpers.grids import geometry_with
 
 Build = Callable[..., Any]
 SPACING = (0.8, 0.8, 2.5)
@@ -73,7 +74,7 @@ def test_diameters_are_those_of_all_pairs_of_voxels(seed: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [0, 30, 77])
-def test_the_perpendicular_diameter_is_the_widest_across_the_longest(angle: float, geometry_with: Build) -> None:
+def test_the_perpendicular_diameter_is_the_widest_across_the_longest(angle: float) -> None:
     """A box of 40 by 12 mm turned in its plane: its longest diameter is the diagonal, a known chord crosses it."""
     geometry = geometry_with((300, 300, 3), (0.25, 0.25, 5))
     j, i = (np.arange(300) - 150)[:, None] * 0.25, (np.arange(300) - 150) * 0.25

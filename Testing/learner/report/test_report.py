@@ -19,13 +19,15 @@ from pydicom.sr.codedict import codes
 from metasegment.cli import main
 from metasegment.export import to_file, write_segmentation
 from metasegment.volume import Volume
+from helpers.dicom_files import write_series
+from helpers.grids import geometry_with
 
 Build = Callable[..., Any]
 NAMES = {1: "liver", 2: "left kidney", 3: "Rind, äußere <b>"}
 
 
 @pytest.fixture(scope="module")
-def a_case(geometry_with: Build, write_series: Build, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def a_case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A segmentation of three blocks and the folder of its CT series."""
     folder = tmp_path_factory.mktemp("case")
     geometry = geometry_with((40, 30, 9), (1.5, 1.5, 4), (-30, -20, 500))
@@ -152,7 +154,7 @@ def test_a_page_names_structures_and_nothing_of_the_patient(
 
 
 def test_a_pdf_has_as_many_pages_as_its_structures_need(
-    geometry_with: Build, a_case: tuple[Path, Path], written: Callable[[str], Path], tmp_path: Path
+    a_case: tuple[Path, Path], written: Callable[[str], Path], tmp_path: Path
 ) -> None:
     geometry = geometry_with((40, 8, 4))
     labels = np.zeros(geometry.shape, np.uint8)
