@@ -23,7 +23,6 @@ from metasegment.export.measurements import position_of, shape_of
 from metasegment.export.mesh import enclosed_volume, smooth_surface, surface_area
 from metasegment.io.volume_file import write_volume
 from metasegment.volume import Geometry, Volume
-from helpers.grids import geometry_with
 
 Build = Callable[..., Any]
 SPACING = (0.8, 0.8, 2.5)

@@ -13,14 +13,14 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import pytest
+from helpers.dicom_files import write_series
+from helpers.grids import geometry_with
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from metasegment.cli import main
 from metasegment.export import to_file, write_segmentation
 from metasegment.volume import Volume
-from helpers.dicom_files import write_series
-from helpers.grids import geometry_with
 
 Build = Callable[..., Any]
 NAMES = {1: "liver", 2: "left kidney", 3: "Rind, äußere <b>"}
