@@ -5,6 +5,7 @@ the project's own: names, translations, relations, and sizes as facts with their
 and colours alone; each file is an argument, and none is kept here:
 
     python Resources/anatomy/build.py SLICER_TERMINOLOGIES TOTALSEGMENTATOR_CSV UBERON_FOLDER ASCTB_FOLDER
+    python Resources/anatomy/build.py        (sizes anew; codes stay as they are packaged)
 
 SLICER_TERMINOLOGIES: Slicer's folder Modules/Loadable/Terminologies/Resources; TOTALSEGMENTATOR_CSV: the mapping of
 lassoan/SlicerTotalSegmentator; UBERON_FOLDER: .obo files and bridge .owl files of
@@ -58,11 +59,25 @@ def main(slicer: str, mapping: str, uberon: str, asctb: str) -> None:
     _add_snomed(structures, owners, Path(slicer), Path(mapping))
     folder = Path(uberon)
     _add_ontology(structures, owners, [*folder.rglob("*.obo")], [*folder.rglob("*.owl")], [*Path(asctb).rglob("*.csv")])
+    _write(structures)
+    _tell(structures)
+
+
+def resize() -> None:
+    """Write the packaged data with the sizes of the tables, and codes and colours as they are packaged."""
+    packaged = json.loads((ROOM / "structures.json").read_text(encoding="utf-8"))["structures"]
+    structures = {**_bodies(), **_vertebrae(), **_discs(), **_ribs(), **_teeth(), **_kinds()}
+    _add_sizes(structures)
+    for name, entry in structures.items():
+        entry |= {field: packaged[name][field] for field in ("codes", "color") if field in packaged[name]}
+    _write(structures)
+
+
+def _write(structures: dict[str, dict]) -> None:
     data = {"notices": NOTICES, "sources": _sources(), "structures": structures}
     lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(s, ensure_ascii=False)}" for n, s in structures.items())
     head = json.dumps({key: data[key] for key in ("notices", "sources")}, ensure_ascii=False, indent=1)[:-2]
     (ROOM / "structures.json").write_text(f'{head},\n "structures": {{\n{lines}\n}}\n}}\n', encoding="utf-8")
-    _tell(structures)
 
 
 def _rows(name: str, columns: int) -> Iterator[list[str]]:
@@ -178,7 +193,7 @@ def _discs() -> dict[str, dict]:
     found: dict[str, dict] = {}
     for upper, lower in pairwise(levels):
         short = f"{upper}/{lower[1:]}" if upper[0] == lower[0] else f"{upper}/{lower}"
-        between = {short, f"{upper}/{lower}"}
+        between = list(dict.fromkeys((short, f"{upper}/{lower}")))
         found[f"disc {upper}/{lower}"] = {
             "system": "skeletal",
             "category": CATEGORIES["anatomy"],
@@ -442,4 +457,4 @@ def _tell(structures: dict[str, dict]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:]) if sys.argv[1:] else resize()
