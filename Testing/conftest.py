@@ -22,6 +22,35 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _EXIT_STATUS = pytest.StashKey[int]()
 
 
+#: Files and folders whose tests are marked `fast`: no network runs, no process starts, no panel opens.
+FAST = (
+    "anatomy/test_atlas.py",
+    "anatomy/test_lookup.py",
+    "benchmark/test_cases.py",
+    "benchmark/test_measures.py",
+    "benchmark/test_statistics.py",
+    "cohort/test_studies.py",
+    "io",
+    "learner/data/test_annotation.py",
+    "learner/data/test_numbering.py",
+    "learner/data/test_volume.py",
+    "learner/prompts",
+    "service/test_wire_annotations.py",
+    "service/test_wire_arrays.py",
+    "service/test_wire_messages.py",
+    "service/test_wire_results.py",
+    "service/test_wire_volumes.py",
+    "test_house.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / name) for name in FAST):
+            item.add_marker("fast")
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[_EXIT_STATUS] = int(exitstatus)
 
