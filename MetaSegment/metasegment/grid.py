@@ -48,11 +48,11 @@ class Box:
         return k, j, i
 
     def clipped(self, limits: Box) -> Box:
-        """The part of the box inside another."""
+        """Returns the part of the box inside another."""
         return Box.of(map(max, self.start, limits.start), map(min, self.stop, limits.stop))
 
     def region(self, shape: Sequence[int]) -> tuple[slice, slice, slice]:
-        """The voxels of a volume of `shape` that the box touches."""
+        """Returns the voxels of a volume of `shape` that the box touches."""
         k, j, i = (
             slice(max(0, math.floor(a)), min(n, math.ceil(b)))
             for a, b, n in zip(self.start, self.stop, shape, strict=True)
@@ -60,7 +60,7 @@ class Box:
         return k, j, i
 
     def seen_from(self, region: Sequence[slice]) -> Box:
-        """The box in the voxel-edge coordinates of a region of the volume."""
+        """Returns the box in the voxel-edge coordinates of a region of the volume."""
         firsts = [part.start for part in region]
         return Box.of(
             (edge - first for edge, first in zip(self.start, firsts, strict=True)),
@@ -81,11 +81,13 @@ class Grid:
         return _triple(e / n for e, n in zip(self.box.extent, self.shape, strict=True))
 
     def cell_spacing(self, spacing: Sequence[float]) -> Triple:
-        """Edge lengths of a cell in mm, for voxels of the given spacing (k, j, i)."""
+        """Returns edge lengths of a cell in mm, for voxels of the given spacing (k, j, i)."""
         return _triple(a * s for a, s in zip(self.step, spacing, strict=True))
 
     def within(self, parent: Grid) -> Grid:
-        """The same cells in the cell coordinates of `parent`, for resampling what lives on the parent's grid."""
+        """Returns the same cells in the cell coordinates of `parent`, for resampling what lives on the
+        parent's grid.
+        """
         start, stop = (
             [(e - o) / s for e, o, s in zip(edges, parent.box.start, parent.step, strict=True)]
             for edges in (self.box.start, self.box.stop)
@@ -122,7 +124,7 @@ def grown(box: Box, faces: Sequence[tuple[bool, bool]], factor: float, limits: B
 
 
 def united(one: Box, other: Box) -> Box:
-    """The smallest box around two."""
+    """Returns the smallest box around two."""
     return Box.of(map(min, one.start, other.start), map(max, one.stop, other.stop))
 
 
@@ -145,7 +147,7 @@ class Resampled:
         self._on: dict[Grid, Tensor] = {}
 
     def on(self, grid: Grid) -> Tensor:
-        """The array at the cells of a grid, as `resample` gives it."""
+        """Returns the array at the cells of a grid, as `resample` gives it."""
         if grid not in self._on:
             self._on[grid] = resample(self._array, grid)
         return self._on[grid]
@@ -168,7 +170,8 @@ def rasterise(masks: Tensor, axis: int, planes: Tensor, size: int, grid: Grid) -
 
 
 def ends(mask: Tensor, stray: float = 0.0) -> tuple[Tensor, Tensor] | None:
-    """First and last cell edges, as (k, j, i), of a boolean mask but for a share of stray cells at each end of an axis.
+    """Returns first and last cell edges, as (k, j, i), of a boolean mask but for a share of stray cells at each end of
+    an axis.
 
     None where the mask is empty.
     """
@@ -181,12 +184,12 @@ def ends(mask: Tensor, stray: float = 0.0) -> tuple[Tensor, Tensor] | None:
 
 
 def filled_planes(mask: Tensor, axis: int) -> Tensor:
-    """Indices of the planes across an axis that hold a marked cell of a boolean mask (k, j, i)."""
+    """Returns indices of the planes across an axis that hold a marked cell of a boolean mask (k, j, i)."""
     return mask.movedim(axis, 0).flatten(1).any(1).nonzero()[:, 0]
 
 
 def on_axis(values: Tensor, axis: int) -> Tensor:
-    """Values along one axis, k, j or i, shaped to broadcast over a grid."""
+    """Returns values along one axis, k, j or i, shaped to broadcast over a grid."""
     return values.reshape([-1 if a == axis else 1 for a in range(3)])
 
 
@@ -209,7 +212,7 @@ def _triple(values: Iterable[float]) -> Triple:
 
 
 def cell_count(cells: float) -> int:
-    """The least allowed number of cells that is no smaller, or the largest there is."""
+    """Returns the least allowed number of cells that is no smaller, or the largest there is."""
     return next((n for n in CELL_COUNTS if n >= cells - 0.5), CELL_COUNTS[-1])
 
 

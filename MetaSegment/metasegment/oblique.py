@@ -11,7 +11,7 @@ from .volume import Geometry
 def digital_plane(
     affine: np.ndarray, drawn_shape: tuple[int, int], geometry: Geometry
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Voxels of a drawn slice: flat int64 indices (sorted), and the row and column nearest to each.
+    """Returns voxels of a drawn slice: flat int64 indices (sorted), and the row and column nearest to each.
 
     `drawn_shape` is its number of rows and columns; `affine` (4, 4) takes a pixel (row, column, 0, 1) to
     LPS mm; its third column is not used. This is the naive digital plane (Andres, Acharya, Sibata, Discrete

@@ -16,7 +16,7 @@ _TOLERANCE = 0.1
 
 
 def moved_to_grid(labels: np.ndarray, geometry: Geometry, wanted: Geometry) -> np.ndarray:
-    """Labels (k, j, i) on `geometry`, on the grid `wanted` instead; 0 where they say nothing.
+    """Returns labels (k, j, i) on `geometry`, on the grid `wanted` instead; 0 where they say nothing.
 
     Raises InputError where the voxels do not coincide or a label lies outside the wanted grid.
     """
@@ -39,8 +39,8 @@ def moved_to_grid(labels: np.ndarray, geometry: Geometry, wanted: Geometry) -> n
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest window that holds all voxels of a mask, or of labels, that are not 0; one slice an axis, empty where
-    there are none.
+    """Returns the smallest window that holds all voxels of a mask, or of labels, that are not 0; one slice an axis,
+    empty where there are none.
     """
     window = []
     for axis in range(mask.ndim):  # cut along one axis after the other: most is looked at once
@@ -52,12 +52,12 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
 
 
 def filled_planes(mask: np.ndarray, axis: int) -> np.ndarray:
-    """Indices of the planes across an axis on which a mask, or labels (k, j, i), are not 0."""
+    """Returns indices of the planes across an axis on which a mask, or labels (k, j, i), are not 0."""
     return np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
 
 
 def label_counts(labels: np.ndarray) -> np.ndarray:
-    """Voxels of each of the 256 labels uint8 (k, j, i)."""
+    """Returns voxels of each of the 256 labels uint8 (k, j, i)."""
     counts = np.zeros(256, np.int64)
     for plane in labels:  # counting the whole volume at once would copy it to 64 bits
         counts += np.bincount(plane.ravel(), minlength=256)

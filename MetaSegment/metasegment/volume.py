@@ -20,12 +20,12 @@ _SHEAR_TOLERANCE = 1e-3  # cosines between axes that should be at right angles
 
 
 def is_sheared(directions: np.ndarray) -> bool:
-    """Whether axes, the unit vectors in the columns of a matrix (3, 3), are not at right angles."""
+    """Tells whether axes, the unit vectors in the columns of a matrix (3, 3), are not at right angles."""
     return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _SHEAR_TOLERANCE)
 
 
 def is_ct(lowest: float) -> bool:
-    """Whether a volume with this lowest value is CT: other modalities have nothing so far below 0."""
+    """Tells whether a volume with this lowest value is CT: other modalities have nothing so far below 0."""
     return lowest <= _AIR
 
 
@@ -61,7 +61,7 @@ class Geometry:
         return affine
 
     def difference(self, other: Geometry) -> str | None:
-        """How the other grid differs from this one, in one phrase; None where they are the same grid."""
+        """Tells how the other grid differs from this one, in one phrase; None where they are the same grid."""
         if self.size != other.size:
             return f"size {_times(other.size)} instead of {_times(self.size)}"
         if not np.allclose(other.spacing, self.spacing, rtol=_SPACING_TOLERANCE, atol=0):

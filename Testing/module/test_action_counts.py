@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from module.panel_fixtures import Panel, dice, show
+from module.panel_fixtures import Panel, show
+
+from metasegment.measures.dice import dice
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 

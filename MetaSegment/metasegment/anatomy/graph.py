@@ -18,7 +18,9 @@ _STEPS = {ONE_OF_PAIR: 0.5, PART_OF: 1.0, INSIDE: 2.0, ADJACENT_TO: 2.0}
 
 @cache
 def graph() -> networkx.DiGraph:
-    """All structures by name; an edge's `relation` reads from its start to its end, its `step` is a distance."""
+    """Returns all structures by name; an edge's `relation` reads from its start to its end, its `step` is
+    a distance.
+    """
     import networkx
 
     found = networkx.DiGraph()
@@ -33,7 +35,7 @@ def graph() -> networkx.DiGraph:
 
 
 def on_same_side(structure: Structure, other: str) -> str:
-    """The name of another structure on a structure's side, where there is one on each."""
+    """Returns the name of another structure on a structure's side, where there is one on each."""
     sided = f"{structure.side} {other}"
     return sided if structure.side and sided in atlas().structures else other
 
@@ -49,23 +51,23 @@ def distance(one: str, other: str) -> float:
 
 
 def wholes(name: str) -> list[str]:
-    """What a structure is part of, and what that is part of, the nearest first."""
+    """Returns what a structure is part of, and what that is part of, the nearest first."""
     return _followed(name, (PART_OF, ONE_OF_PAIR))
 
 
 def contained(name: str) -> list[str]:
-    """What lies inside a structure."""
+    """Returns what lies inside a structure."""
     return sorted(one for one, _, data in graph().in_edges(name, data=True) if data["relation"] == INSIDE)
 
 
 def may_share(one: Structure, other: Structure) -> bool:
-    """Whether two structures may share voxels: one is part of the other, or lies inside it."""
+    """Tells whether two structures may share voxels: one is part of the other, or lies inside it."""
     relations = (PART_OF, ONE_OF_PAIR, INSIDE)
     return other.name in _followed(one.name, relations) or one.name in _followed(other.name, relations)
 
 
 def other_side(structure: Structure) -> Structure | None:
-    """The other one of a pair."""
+    """Returns the other one of a pair."""
     if not structure.side:
         return None
     return atlas().structures[f"{RIGHT if structure.side == LEFT else LEFT} {structure.pair}"]

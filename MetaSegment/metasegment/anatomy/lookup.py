@@ -50,7 +50,7 @@ class _Index:
 
 
 def recognise(name: str) -> Match | None:
-    """The structure that a name means, None where it is not known or not clear which is meant."""
+    """Returns the structure that a name means, None where it is not known or not clear which is meant."""
     words = words_of(name)
     if not words:
         return None
@@ -58,7 +58,9 @@ def recognise(name: str) -> Match | None:
 
 
 def suggestions(typed: str, most: int = 10) -> list[str]:
-    """Names of structures that begin with, or have a word that begins with, what was typed; the shortest first."""
+    """Returns names of structures that begin with, or have a word that begins with, what was typed; the
+    shortest first.
+    """
     start = " ".join(typed.lower().replace("_", " ").split())
     if not start:
         return []

@@ -18,8 +18,8 @@ _LEAST_WIDTH = 120.0
 
 
 def body_midline(image: np.ndarray, geometry: Geometry, around: Region) -> tuple[float, float] | None:
-    """Where the body's middle is on the slices across its length that a region (k, j, i) is on, and half the body's
-    width there, in LPS mm; None where the image does not hold the body from side to side.
+    """Tells where the body's middle is on the slices across its length that a region (k, j, i) is on, and half the
+    body's width there, in LPS mm; None where the image does not hold the body from side to side.
     """
     affine = geometry.index_to_world[:3, :3]
     # Array axes, k, j, i, that run from head to foot and from left to right.
@@ -44,7 +44,7 @@ def body_midline(image: np.ndarray, geometry: Geometry, around: Region) -> tuple
 
 
 def is_hounsfield(image: np.ndarray) -> bool:
-    """Whether values look like CT's: whole numbers, with air in them."""
+    """Tells whether values look like CT's: whole numbers, with air in them."""
     return bool(np.issubdtype(image.dtype, np.signedinteger) and image[::4, ::4, ::4].min() <= -500)
 
 

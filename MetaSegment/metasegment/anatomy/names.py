@@ -56,7 +56,9 @@ _NUMBERED = re.compile(r"([a-z]{2,})(\d)")
 
 @cache
 def words_of(name: str) -> tuple[str, ...]:
-    """Words of a name in lower case, without accents and filler, singular, sorted; sides as `left` and `right`."""
+    """Returns words of a name in lower case, without accents and filler, singular, sorted; sides as `left`
+    and `right`.
+    """
     text = _CAMEL.sub(" ", name).replace("œ", "oe").replace("Œ", "oe").replace("æ", "ae").replace("ß", "ss")
     text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     text = _ELIDED.sub(" ", text)
@@ -67,12 +69,12 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def key_of(words: Iterable[str]) -> str:
-    """Words as one string, the same for every order."""
+    """Returns words as one string, the same for every order."""
     return " ".join(sorted(words))
 
 
 def split_side(words: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    """The side that words speak of ("" for none or both) and the words without it."""
+    """Returns the side that words speak of ("" for none or both) and the words without it."""
     words = tuple(words)
     sides = {word for word in words if word in _SIDES}
     return (sides.pop() if len(sides) == 1 else ""), tuple(word for word in words if word not in _SIDES)

@@ -77,12 +77,12 @@ class MeasuredMask:
 
 
 def masks_of(labels: np.ndarray, names: Mapping[int, str]) -> list[NamedMask]:
-    """The named structures of a label map (k, j, i)."""
+    """Returns the named structures of a label map (k, j, i)."""
     return [_cut_out(labels, label, name) for label, name in sorted(names.items())]
 
 
 def measured(named: NamedMask, geometry: Geometry) -> MeasuredMask:
-    """A mask with what its name means and what it is in space."""
+    """Returns a mask with what its name means and what it is in space."""
     match = recognise(named.name)
     extent = extent_of(named.mask, named.region, geometry) if named.mask.any() else None
     return MeasuredMask(named, match if match and match.score >= _LEAST_SURE else None, extent)
@@ -91,7 +91,7 @@ def measured(named: NamedMask, geometry: Geometry) -> MeasuredMask:
 def remarks_on(
     one: MeasuredMask, all_: Sequence[MeasuredMask], geometry: Geometry, image: np.ndarray | None = None
 ) -> tuple[Remark, ...]:
-    """What is unusual about one mask among all of an image's grid, the worst first.
+    """Returns what is unusual about one mask among all of an image's grid, the worst first.
 
     `image` (k, j, i) tells the body's midline and, in CT, intensities.
     """

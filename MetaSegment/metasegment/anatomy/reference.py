@@ -32,12 +32,12 @@ class Band:
         return self.certainty / (self.high / self.low) ** 0.5
 
     def holds(self, value: float) -> bool:
-        """Whether a value is usual."""
+        """Tells whether a value is usual."""
         return self.low <= value <= self.high
 
 
 def expected_volume(name: str, whom: str | None = None) -> Band | None:
-    """The usual volume in ml of what a name means; None for unknown names and where no source says.
+    """Returns the usual volume in ml of what a name means; None for unknown names and where no source says.
 
     `whom` is woman, man or an age of `Size`; all adults where it is not given.
     """
@@ -45,15 +45,15 @@ def expected_volume(name: str, whom: str | None = None) -> Band | None:
 
 
 def expected_length(name: str, axis: str, whom: str | None = None) -> Band | None:
-    """The usual extent in mm along an axis of the body: si, lr or ap."""
+    """Returns the usual extent in mm along an axis of the body: si, lr or ap."""
     if axis not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, not {axis}")
     return _expected(recognise(name), axis, whom)
 
 
 def usual_range(match: Match, measure: str) -> Band | None:
-    """What an adult's structure may measure before it is unusual: wider than a prior's band, the more so the less its
-    source was read. `measure` as in `Size`.
+    """Returns what an adult's structure may measure before it is unusual: wider than a prior's band, the more so the
+    less its source was read. `measure` as in `Size`.
     """
     sizes = [_widened(size) for size in match.structure.sizes]
     return _expected(replace(match, structure=replace(match.structure, sizes=tuple(sizes))), measure, None)
@@ -92,7 +92,7 @@ def _united(sizes: Iterable[Size], whom: str | None) -> Band | None:
 
 
 def title_of(source: str) -> str:
-    """What a source is, in words."""
+    """Returns what a source is, in words."""
     return (
         atlas().sources[source]["title"] if source in atlas().sources else "this institution's accepted segmentations"
     )

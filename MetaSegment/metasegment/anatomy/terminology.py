@@ -30,13 +30,15 @@ def terminology_of(name: str) -> Terminology:
 
 
 def color_of(name: str) -> Color | None:
-    """The colour in which a structure is customarily shown (red, green, blue, 0…1), None where no source says."""
+    """Returns the colour in which a structure is customarily shown (red, green, blue, 0…1), None where no
+    source says.
+    """
     match = recognise(name)
     return match.structure.color if match else None
 
 
 def system_of(name: str) -> str | None:
-    """The organ system that a structure belongs to, of a finding that of its place; None for unknown names."""
+    """Returns the organ system that a structure belongs to, of a finding that of its place; None for unknown names."""
     match = recognise(name)
     if match is None:
         return None

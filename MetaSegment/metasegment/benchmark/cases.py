@@ -29,7 +29,9 @@ class Case:
 
 
 def load_case(root: Path, task: Task, seconds: float | None = None) -> Case:
-    """The task's volume, annotation and truth; InputError where the files are absent or do not fit the protocol."""
+    """Reads the task's volume, annotation and truth; InputError where the files are absent or do not fit
+    the protocol.
+    """
     volume, labels = read_labelled(root / task.dataset, task.case)
     source = read_labelled(root / task.dataset, task.taught_on.case) if task.taught_on else None
     return make_case(volume, labels, task, seconds, source)
@@ -42,7 +44,7 @@ def make_case(
     seconds: float | None = None,
     source: tuple[Volume, np.ndarray] | None = None,
 ) -> Case:
-    """The same from a volume and its labels (k, j, i) in memory, and from those of the case it is taught on."""
+    """Returns the same from a volume and its labels (k, j, i) in memory, and from those of the case it is taught on."""
     truth = labels == task.label
     changed = task.perturbation
     if changed and changed.name == THICKER:
@@ -60,7 +62,7 @@ def make_case(
 
 @lru_cache(maxsize=2)
 def read_labelled(folder: Path, case: str) -> tuple[Volume, np.ndarray]:
-    """Volume and labels (k, j, i) of a case; the last two are kept, since tasks of a case or a pair follow each
+    """Reads volume and labels (k, j, i) of a case; the last two are kept, since tasks of a case or a pair follow each
     other.
     """
     image, labels = labelled_files(folder, case)
@@ -71,7 +73,9 @@ def read_labelled(folder: Path, case: str) -> tuple[Volume, np.ndarray]:
 
 
 def described(folder: Path) -> tuple[str, dict[int, str]]:
-    """Modality and label names of the folder's `dataset.json`; empty where it has none or says nothing of them."""
+    """Returns modality and label names of the folder's `dataset.json`; empty where it has none or says nothing
+    of them.
+    """
     content = read_description(folder) or {}
     labels = content.get("labels", {})
     # nnU-Net's second version has the names as keys, everyone else the numbers.

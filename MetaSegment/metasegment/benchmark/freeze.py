@@ -72,14 +72,14 @@ class Structure:
     mask: np.ndarray = field(repr=False)
 
     def annotated(self, part: str, style: str, slices: Sequence[tuple[int, int]], suffix: str = "") -> Task:
-        """A task of this structure."""
+        """Returns a task of this structure."""
         t = self.task
         name = f"{part}/{t.dataset}/{t.case}/{t.label}/{style}-{len(slices)}{suffix}"
         return replace(t, id=name, part=part, style=style, slices=tuple(slices))
 
 
 def frozen(root: Path) -> Protocol:
-    """The protocol of the project's validation data in `root/validation`."""
+    """Returns the protocol of the project's validation data in `root/validation`."""
     unseen = [s for dataset, labels in UNSEEN.items() for s in structures(root / SPLIT, dataset, labels, "unseen")]
     tasks = [task for s in unseen for task in evenly_annotated(s, "main", COUNTS)]
     some = [s for dataset in UNSEEN for s in _drawn(_of(unseen, dataset), VARIED)]
@@ -98,7 +98,7 @@ def frozen(root: Path) -> Protocol:
 
 
 def structures(root: Path, dataset: str, labels: Iterable[int] | None, regime: str) -> Iterator[Structure]:
-    """Every structure of a data set with enough slices, case by case; of all labels where none are named."""
+    """Returns every structure of a data set with enough slices, case by case; of all labels where none are named."""
     modality, names = described(root / dataset)
     for case in case_names(root / dataset):
         volume, values = read_labelled(root / dataset, case)
@@ -133,7 +133,7 @@ def shape_of(mask: np.ndarray, spacing_kji: Sequence[float]) -> str:
 
 
 def evenly_annotated(structure: Structure, part: str, counts: Sequence[int]) -> Iterator[Task]:
-    """A task for each number of evenly spaced axial slices that the structure has room for."""
+    """Returns a task for each number of evenly spaced axial slices that the structure has room for."""
     for count in counts:
         if enough(structure.mask, 0, count):
             yield structure.annotated(part, "axial", evenly(structure.mask, 0, count))

@@ -45,7 +45,7 @@ DATASETS = {
 
 
 def frozen_pairs(root: Path) -> Protocol:
-    """The protocol of the project's validation data in `root/validation`."""
+    """Returns the protocol of the project's validation data in `root/validation`."""
     tasks: list[Task] = []
     for dataset, chosen in DATASETS.items():
         found = list(structures(root / SPLIT, dataset, chosen.labels, chosen.regime))

@@ -20,7 +20,7 @@ def save_mask(folder: Path, method: str, task: str, mask: np.ndarray) -> None:
 
 
 def load_mask(folder: Path, method: str, task: str) -> np.ndarray | None:
-    """The mask as it was saved, or None where the method had no answer."""
+    """Reads the mask as it was saved, or None where the method had no answer."""
     path = _place(folder, method, task)
     if not path.exists():
         return None

@@ -53,7 +53,7 @@ def measured(
 
 
 def calibration_error(probability: np.ndarray, truth: np.ndarray) -> float:
-    """Mean gap between probability and frequency over bins of equal width, weighted by voxels: 0 is calibrated.
+    """Returns mean gap between probability and frequency over bins of equal width, weighted by voxels: 0 is calibrated.
 
     Both are flat arrays of the same voxels.
     """

@@ -80,7 +80,9 @@ class Method(Protocol):
     def settings(self) -> str: ...
 
     def missing(self) -> str | None:
-        """Why it cannot run here (a package, a device, weights), in one line; None where it can. Must be cheap."""
+        """Tells why it cannot run here (a package, a device, weights), in one line; None where it can. Must
+        be cheap.
+        """
 
     def predict(self, study: Study) -> Prediction:
         """Segments; may raise whatever it likes: the run records the error as a failed row."""
@@ -91,7 +93,7 @@ NEEDED, WELCOME = (True,), (False, True)
 
 
 def suits(method: Method, with_source: bool) -> bool:
-    """Whether a method can solve studies with a source, or those without."""
+    """Tells whether a method can solve studies with a source, or those without."""
     return with_source in getattr(method, "sources", (False,))
 
 

@@ -11,7 +11,7 @@ def versions(*names: str) -> str:
 
 
 def absent(extra: str, *names: str) -> str | None:
-    """What to install, in one line, where one of the packages is not there; None where all are."""
+    """Returns what to install, in one line, where one of the packages is not there; None where all are."""
     lacking = [name for name in names if _version(name) is None]
     return f"needs {', '.join(lacking)}: pip install 'metasegment[{extra}]'" if lacking else None
 

@@ -43,14 +43,14 @@ def noise(image: np.ndarray, level: float, seed: int) -> np.ndarray:
 
 
 def bias_field(image: np.ndarray, level: float, seed: int) -> np.ndarray:
-    """Intensities times a smooth field between 1 - `level` and 1 + `level`, as an uneven coil does."""
+    """Returns intensities times a smooth field between 1 - `level` and 1 + `level`, as an uneven coil does."""
     low, _ = intensity_range(image)
     field = _smooth(image.shape, np.random.default_rng(seed))
     return _like(image, low + (image - low) * (1 + level * field))
 
 
 def gamma(image: np.ndarray, level: float, seed: int) -> np.ndarray:
-    """Intensities within the range to the power of `level`; those beyond it stay. Nothing is random."""
+    """Returns intensities within the range to the power of `level`; those beyond it stay. Nothing is random."""
     low, high = intensity_range(image)
     share = (image.astype(np.float32) - low) / (high - low)
     bent = np.where((share > 0) & (share < 1), np.clip(share, 0, 1) ** level, share)
@@ -88,7 +88,9 @@ def motion(image: np.ndarray, level: float, seed: int) -> np.ndarray:
 
 
 def thicker_volume(volume: Volume, factor: int) -> Volume:
-    """The volume with `factor` axial slices averaged into one; what does not fill a slice at the end is dropped."""
+    """Returns the volume with `factor` axial slices averaged into one; what does not fill a slice at the end is
+    dropped.
+    """
     averaged = _grouped(volume.array, factor).mean(axis=1, dtype=np.float32)
     i, j, k = volume.geometry.size
     affine = volume.geometry.index_to_world
@@ -103,7 +105,7 @@ def thicker_volume(volume: Volume, factor: int) -> Volume:
 
 
 def thicker_mask(mask: np.ndarray, factor: int) -> np.ndarray:
-    """The structure (bool, k, j, i) on the grid of thicker slices: what fills at least half of a voxel."""
+    """Returns the structure (bool, k, j, i) on the grid of thicker slices: what fills at least half of a voxel."""
     return np.asarray(2 * _grouped(mask, factor).sum(axis=1) >= factor)
 
 

@@ -90,7 +90,7 @@ class Protocol:
 
 
 def named_protocol(name: str) -> Path:
-    """The file of a protocol given by path, or by the name of one that comes with the package."""
+    """Returns the file of a protocol given by path, or by the name of one that comes with the package."""
     path = Path(name)
     packaged = FOLDER / f"{name}.json"
     if path.is_file() or not packaged.is_file():
@@ -119,14 +119,14 @@ def read_protocol(path: Path) -> Protocol:
 
 
 def as_text(protocol: Protocol) -> str:
-    """The file's text: JSON with one task a line, so that a change shows as the lines it changes."""
+    """Returns the file's text: JSON with one task a line, so that a change shows as the lines it changes."""
     head = {"format": FORMAT, "name": protocol.name, "split": protocol.split}
     tasks = ",\n".join(json.dumps(_fields(task), ensure_ascii=False) for task in protocol.tasks)
     return json.dumps(head)[:-1] + f', "tasks": [\n{tasks}\n]}}\n'
 
 
 def chosen_parts(protocol: Protocol, parts: Sequence[str] | None) -> Protocol:
-    """The protocol with these parts only; InputError for one it does not have."""
+    """Returns the protocol with these parts only; InputError for one it does not have."""
     present = list(dict.fromkeys(task.part for task in protocol.tasks))
     for part in parts or ():
         if part not in present:

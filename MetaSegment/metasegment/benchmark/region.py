@@ -23,18 +23,19 @@ EXTENT_GROWTH_RATIO, LEAST_MARGIN = 0.1, 3
 
 
 def starting_box(study: Study) -> Box:
-    """The box in voxel-edge coordinates (k, j, i) of the volume that `segmenter.locate` begins with."""
+    """Returns the box in voxel-edge coordinates (k, j, i) of the volume that `segmenter.locate` begins with."""
     extent = extent_on_slices(study.annotation, STRUCTURE)
     return structure_box(extent, study.volume.geometry.spacing_kji, study.annotation.labels.shape)
 
 
 def starting_region(study: Study) -> Region:
-    """The voxels (k, j, i) that the box touches, as slices of the volume."""
+    """Returns the voxels (k, j, i) that the box touches, as slices of the volume."""
     return starting_box(study).region(study.annotation.labels.shape)
 
 
 def closed_seeds(study: Study, region: Region) -> np.ndarray:
-    """The labels in a region (k, j, i), its faces background where unknown: the structure is taken to lie inside.
+    """Returns the labels in a region (k, j, i), its faces background where unknown: the structure is taken to lie
+    inside.
 
     Faces at the border of the volume stay as they are, as the structure may be cut there.
     """
@@ -48,7 +49,7 @@ def closed_seeds(study: Study, region: Region) -> np.ndarray:
 
 
 def scene_in(study: Study, region: Region, seeds: np.ndarray) -> Scene:
-    """The image in a region with these labels (k, j, i), as MetaSegment's own resampling takes it."""
+    """Returns the image in a region with these labels (k, j, i), as MetaSegment's own resampling takes it."""
     image = np.ascontiguousarray(study.volume.array[region], np.float32)
     return Scene(
         torch.from_numpy(image),
@@ -58,7 +59,9 @@ def scene_in(study: Study, region: Region, seeds: np.ndarray) -> Scene:
 
 
 def in_volume(probability: Tensor, grid: Grid, study: Study, region: Region) -> np.ndarray:
-    """A probability on a grid of a region, on the voxels of the volume: float16 (k, j, i), 0 outside the grid."""
+    """Returns a probability on a grid of a region, on the voxels of the volume: float16 (k, j, i), 0 outside
+    the grid.
+    """
     whole = np.zeros(study.annotation.labels.shape, np.float16)
     part = whole[region]
     values, inside = to_voxels(probability, grid, part.shape)
@@ -67,7 +70,9 @@ def in_volume(probability: Tensor, grid: Grid, study: Study, region: Region) -> 
 
 
 def effect_region(segments: np.ndarray) -> Region:
-    """The box (k, j, i) that Slicer's effects work in, for an array of segments of which some voxels are not 0."""
+    """Returns the box (k, j, i) that Slicer's effects work in, for an array of segments of which some voxels are
+    not 0.
+    """
     region = []
     for axis, size in enumerate(segments.shape):
         first, last = filled_planes(segments, axis)[[0, -1]].tolist()

@@ -53,7 +53,8 @@ def append_row(folder: Path, row: Row) -> None:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The complete rows of a folder, the last one of each task and method; drops half a line that a kill left behind.
+    """Reads the complete rows of a folder, the last one of each task and method; drops half a line that a kill left
+    behind.
 
     Raises InputError where the file holds something else.
     """
@@ -74,5 +75,5 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
-    """The last row of each task and method."""
+    """Returns the last row of each task and method."""
     return list({row.key: row for row in rows}.values())

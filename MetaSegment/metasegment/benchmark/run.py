@@ -55,7 +55,7 @@ def run(
 
 
 def current_rows(folder: Path, protocol: Protocol, methods: Sequence[Method]) -> list[Row]:
-    """Rows of the folder that belong to this protocol's tasks and, for MetaSegment, to these weights."""
+    """Returns rows of the folder that belong to this protocol's tasks and, for MetaSegment, to these weights."""
     rows = read_rows(folder)
     for row in rows:
         if row.protocol != protocol.identity:

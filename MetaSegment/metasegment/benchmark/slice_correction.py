@@ -18,7 +18,8 @@ NEAR_MM, FADING_MM = 15.0, 20.0
 
 
 def corrected(mask: np.ndarray, annotation: Annotation) -> np.ndarray:
-    """The mask (bool, k, j, i) after the annotation's slices across the first one's axis; as it is without slices.
+    """Returns the mask (bool, k, j, i) after the annotation's slices across the first one's axis; as it is without
+    slices.
 
     Signed distances to the outline in each plane are corrected by what they are off on the slices: linearly between
     two, by less and less beyond.

@@ -64,7 +64,7 @@ Value = Callable[[Result], float | None]
 
 
 def estimate(values: Iterable[tuple[Task, float]]) -> Estimate | None:
-    """Mean over data sets of the mean within each, with a clustered bootstrap interval; None without values.
+    """Returns mean over data sets of the mean within each, with a clustered bootstrap interval; None without values.
 
     The clusters are subjects: within each data set as many as it has are drawn with replacement, with all their tasks.
     Data sets are not drawn: the interval is about other subjects, not other anatomy, and a data set of one subject adds
@@ -94,19 +94,19 @@ def estimate_of(results: Iterable[Result], value: Value) -> Estimate | None:
 
 
 def differences(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[Task, float]]:
-    """Dice of one method less that of another, task by task, where both have a row."""
+    """Returns Dice of one method less that of another, task by task, where both have a row."""
     dice = {r.task.id: r.row.dice for r in other}
     return [(r.task, r.row.dice - dice[r.task.id]) for r in one if r.task.id in dice]
 
 
 def harm(one: Sequence[Result], other: Sequence[Result]) -> float | None:
-    """Share of tasks on which one method is worse than another by more than HARM."""
+    """Returns share of tasks on which one method is worse than another by more than HARM."""
     lost = [difference < -HARM for _, difference in differences(one, other)]
     return mean(lost) if lost else None
 
 
 def failure_rate(results: Sequence[Result]) -> float | None:
-    """Share of tasks with a Dice below FAILURE."""
+    """Returns share of tasks with a Dice below FAILURE."""
     return mean(r.row.dice < FAILURE for r in results) if results else None
 
 
@@ -122,8 +122,8 @@ class SlicesNeeded:
 
 
 def slices_needed(results: Sequence[Result]) -> SlicesNeeded | None:
-    """The smallest number of slices tried with a Dice of GOOD, over structures; those that never got there count as
-    needing more.
+    """Returns the smallest number of slices tried with a Dice of GOOD, over structures; those that never got there
+    count as needing more.
     """
     first: dict[tuple[str, str, int], float] = {}
     for result in results:
@@ -138,13 +138,15 @@ def slices_needed(results: Sequence[Result]) -> SlicesNeeded | None:
 
 
 def estimate_error(result: Result) -> float | None:
-    """How far the estimated Dice is from the truth."""
+    """Tells how far the estimated Dice is from the truth."""
     estimated = result.row.estimated_dice
     return None if estimated is None else abs(estimated - result.row.dice)
 
 
 def losses(perturbed: Sequence[Result], intact: Sequence[Result]) -> list[tuple[Task, float]]:
-    """Dice lost to a perturbation: the same structure with as many slices and nothing perturbed, less the result."""
+    """Returns Dice lost to a perturbation: the same structure with as many slices and nothing perturbed, less the
+    result.
+    """
     dice = {(r.structure, r.count): r.row.dice for r in intact}
     return [(r.task, dice[r.structure, r.count] - r.row.dice) for r in perturbed if (r.structure, r.count) in dice]
 
@@ -155,6 +157,6 @@ def times(seconds: Sequence[float]) -> Times | None:
 
 
 def average(estimates: Iterable[Estimate | None]) -> float | None:
-    """Mean of the means, None where one is missing."""
+    """Returns mean of the means, None where one is missing."""
     found = list(estimates)
     return mean(e.mean for e in found if e) if found and all(found) else None

@@ -88,7 +88,7 @@ class Summary:
 
 
 def summarise(protocol: Protocol, rows: Sequence[Row], methods: Mapping[str, Method]) -> Summary:
-    """Numbers of every method that has rows; `methods` are all known ones."""
+    """Returns numbers of every method that has rows; `methods` are all known ones."""
     results = _by_method(protocol, rows)
     order = [name for name in methods if name in results]
     main = {name: _part(results[name], "main") for name in order}
@@ -118,7 +118,9 @@ def kind_of(method: Method) -> str:
 
 
 def answer_seconds(row: Row) -> float:
-    """Seconds to the last answer. A peer's filter that runs in a process of its own says how long it took itself."""
+    """Returns seconds to the last answer. A peer's filter that runs in a process of its own says how long it took
+    itself.
+    """
     return row.first_seconds if row.weights is None and row.first_seconds is not None else row.seconds
 
 

@@ -37,7 +37,7 @@ class Target:
 
 
 def judged(summary: Summary) -> list[Target]:
-    """Every target; empty where MetaSegment itself was not run, or for structures it may have seen."""
+    """Returns every target; empty where MetaSegment itself was not run, or for structures it may have seen."""
     ours = summary.methods.get(NAME)
     if ours is None:
         return []

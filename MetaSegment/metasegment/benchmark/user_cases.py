@@ -11,7 +11,7 @@ from .protocol import Protocol
 
 
 def own_protocol(folder: Path) -> tuple[Protocol, Path]:
-    """Every labelled structure with 1, 3 and 5 evenly spaced axial slices, and the root to read the cases from.
+    """Returns every labelled structure with 1, 3 and 5 evenly spaced axial slices, and the root to read the cases from.
 
     `folder` holds `<case>/image.* + labels.*`, or `imagesTr` and `labelsTr` as MSD and nnU-Net have them. Raises
     InputError, one line, where it holds no case or no structure that is large enough.

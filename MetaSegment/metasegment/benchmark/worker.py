@@ -58,7 +58,7 @@ class Worker:
         self._stop()
 
     def solve(self, study: Study) -> Solved:
-        """The method's answer; raises Cancelled when the user asks to stop."""
+        """Returns the method's answer; raises Cancelled when the user asks to stop."""
         connection = self._started()
         end = time.monotonic() + LIMIT_SECONDS
         try:

@@ -64,7 +64,7 @@ class WorkReporter:
 
 
 def in_background(work: Callable[[WorkReporter], _T], progress: Progress, preview: Preview | None) -> _T:
-    """The result of the work, or what it raised; raises Cancelled when asked to, without waiting for the work.
+    """Returns the result of the work, or what it raised; raises Cancelled when asked to, without waiting for the work.
 
     Progress, preview and the question whether to stop run on the caller's thread.
     """

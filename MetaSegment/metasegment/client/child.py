@@ -140,7 +140,7 @@ class Child:
 
 
 def with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which the child imports the same MetaSegment as this process."""
+    """Returns an environment in which the child imports the same MetaSegment as this process."""
     parent = str(Path(__file__).parents[2])
     path = os.pathsep.join([parent, *filter(None, [environment.get("PYTHONPATH")])])
     return {**environment, "PYTHONPATH": path}

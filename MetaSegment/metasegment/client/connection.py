@@ -89,7 +89,7 @@ class Channel:
 
     @contextmanager
     def lines(self, path: str, media: str, silence_seconds: float) -> Iterator[Iterator[bytes]]:
-        """The lines of an answer as they come; ConnectionLost after `silence_seconds` without any."""
+        """Yields the lines of an answer as they come; ConnectionLost after `silence_seconds` without any."""
         headers = {"Accept": media}
         with self._answer("GET", path, (), headers, (CONNECT_SECONDS, silence_seconds)) as response:
             if not response.headers.get("Content-Type", "").startswith(media):

@@ -25,7 +25,7 @@ _SHOWN = 200
 
 
 def why_not_started(python: str, environment: Mapping[str, str], code: int, words: Iterable[bytes]) -> str:
-    """Why a child with this exit code and these lines on standard error did not start, and what to do."""
+    """Tells why a child with this exit code and these lines on standard error did not start, and what to do."""
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
         version, missing = _probe(python, environment)
         if version < _OLDEST:
@@ -37,7 +37,7 @@ def why_not_started(python: str, environment: Mapping[str, str], code: int, word
 
 
 def end_in_words(code: int, words: Iterable[bytes]) -> str:
-    """How a process ended: its last words, or the signal that ended it."""
+    """Tells how a process ended: its last words, or the signal that ended it."""
     if code == -getattr(signal, "SIGKILL", 9):
         return "the system ended it, most often for want of memory"
     if code < 0:

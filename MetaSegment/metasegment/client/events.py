@@ -16,7 +16,7 @@ POLL_SECONDS = 0.3
 
 
 def follow(channel: Channel, job: str, pause: Callable[[float], None]) -> Iterator[JobStatus]:
-    """Every state of a job that arrives, up to the one it ends in.
+    """Yields every state of a job that arrives, up to the one it ends in.
 
     `pause` waits so many seconds, or raises where nobody waits any more. Raises NotReached where the service is gone,
     Forgotten where it lost the job.

@@ -26,7 +26,7 @@ _RETRY_AFTER = 2.0
 
 
 def unreached(error: RequestException, address: Address, connect_seconds: float) -> errors.LearnerError:
-    """What it means that no answer came."""
+    """Returns what it means that no answer came."""
     from requests import exceptions as rq
     from urllib3.exceptions import NewConnectionError
 
@@ -54,7 +54,7 @@ def unreached(error: RequestException, address: Address, connect_seconds: float)
 
 
 def refused(response: Response, address: Address, token: str | None) -> Exception:
-    """What it means that an answer is not the one asked for; reads its body."""
+    """Returns what it means that an answer is not the one asked for; reads its body."""
     try:
         problem = from_json(Problem, response.content)
     except FormatError:
@@ -65,7 +65,9 @@ def refused(response: Response, address: Address, token: str | None) -> Exceptio
 def from_problem(
     problem: Problem, address: Address, token: str | None = None, seconds: float = _RETRY_AFTER
 ) -> Exception:
-    """The exception for a problem, of a request or of a job; `seconds` is how long to wait where it may pass."""
+    """Returns the exception for a problem, of a request or of a job; `seconds` is how long to wait where it
+    may pass.
+    """
     message = problem.message.rstrip(".")
     if problem.code in (messages.INVALID, messages.TOO_LARGE):
         return InputError(problem.message)

@@ -55,7 +55,7 @@ class RemoteJob:
 
 
 def run_job(channel: Channel, asked: RemoteJob, reporter: WorkReporter) -> bytes:
-    """The answer to a job; sends volume and task only where the service lacks them.
+    """Returns the answer to a job; sends volume and task only where the service lacks them.
 
     Raises what `explain.from_problem` makes of the job's end, NotReached and Forgotten where asking again may help.
     """

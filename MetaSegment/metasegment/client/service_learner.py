@@ -118,7 +118,7 @@ class ServiceLearner(ABC):
         return self._ask(request, _reader_of_results(volume), progress, preview)
 
     def suggest(self, volume: Volume, annotation: Annotation, progress: Progress | None = None) -> NextSlice | None:
-        """The next slice worth annotating, as `Segmenter.suggest` finds it; raises as `segment` does."""
+        """Returns the next slice worth annotating, as `Segmenter.suggest` finds it; raises as `segment` does."""
         return self._ask(_Request("suggest", volume, annotation), decode_suggestion, progress)
 
     def teach(
@@ -154,11 +154,11 @@ class ServiceLearner(ABC):
         in_background(lambda reporter: self._prepare(volume, reporter), progress or Progress(), None)
 
     def capabilities(self) -> Capabilities:
-        """What the service is and has; raises LearnerError where it cannot be asked."""
+        """Returns what the service is and has; raises LearnerError where it cannot be asked."""
         return self._reach(WorkReporter()).get(Capabilities, CAPABILITIES, _SELF_SECONDS)
 
     def test_connection(self) -> Connection:
-        """Whether the service can be used, in a sentence: what is wrong and what to do, or what answered."""
+        """Tells whether the service can be used, in a sentence: what is wrong and what to do, or what answered."""
         try:
             channel = self._reach(WorkReporter())
             found = channel.get(Capabilities, CAPABILITIES, _SELF_SECONDS)
@@ -261,7 +261,7 @@ def _reader_of_results(volume: Volume) -> Callable[[bytes], Segmentation]:
 
 
 def greeted(channel: Channel) -> Channel:
-    """The channel, if a MetaSegment service of this protocol answers there; raises LearnerError otherwise."""
+    """Returns the channel, if a MetaSegment service of this protocol answers there; raises LearnerError otherwise."""
     health = channel.get(Health, HEALTH, GREETING_SECONDS)
     if health.status != "ok":
         raise NotMetaSegment(address=channel.address)

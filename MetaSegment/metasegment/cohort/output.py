@@ -103,7 +103,7 @@ def write_row(output: Output, row: Row) -> None:
 
 
 def read_row(output: Output, case: Case) -> Row | None:
-    """The row of a case, or None where it was not tried, or is another piece of work by now."""
+    """Reads the row of a case, or None where it was not tried, or is another piece of work by now."""
     try:
         row = from_json(Row, output.row(case.name).read_bytes())
     except (OSError, FormatError):
@@ -112,13 +112,13 @@ def read_row(output: Output, case: Case) -> Row | None:
 
 
 def is_done(output: Output, case: Case) -> bool:
-    """Whether there is a result of a case, as it is by now."""
+    """Tells whether there is a result of a case, as it is by now."""
     row = read_row(output, case)
     return row is not None and row.failure is None
 
 
 def cases_of(studies: Iterable[Study], task: bytes) -> list[Case]:
-    """Studies as cases for a task's file; frames of a sequence follow one another."""
+    """Returns studies as cases for a task's file; frames of a sequence follow one another."""
     cases: list[Case] = []
     for study in studies:
         cases.append(case_of(study, task, cases[-1] if study.frame else None))
@@ -126,7 +126,7 @@ def cases_of(studies: Iterable[Study], task: bytes) -> list[Case]:
 
 
 def case_of(study: Study, task: bytes, earlier: Case | None = None) -> Case:
-    """A study as a case for a task's file; what changes an earlier frame changes it too."""
+    """Returns a study as a case for a task's file; what changes an earlier frame changes it too."""
     digest = hashlib.sha256(task)
     if earlier:
         digest.update(earlier.mark.encode())

@@ -38,7 +38,9 @@ _ABOUT = (
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
-    """What could not be done, then by the worst remark, the lowest estimated Dice of a structure, and familiarity."""
+    """Returns what could not be done, then by the worst remark, the lowest estimated Dice of a structure, and
+    familiarity.
+    """
 
     def key(row: Row) -> tuple[bool, float, float, float, str]:
         remark = max((remark.severity for s in row.structures for remark in s.remarks), default=0.0)

@@ -31,7 +31,7 @@ class Workers:
 
 
 def workers_for(resources: Mapping[str, float], device: str, workers: int | None) -> Workers:
-    """One worker for each GPU, else as many as the cores can feed; `resources` are Ray's, by name.
+    """Returns one worker for each GPU, else as many as the cores can feed; `resources` are Ray's, by name.
 
     Raises InputError for a device that is not there, and for more workers than GPUs or cores.
     """

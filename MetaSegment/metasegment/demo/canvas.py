@@ -39,7 +39,7 @@ class Region:
     depth: np.ndarray
 
     def ellipsoid(self, center: Point, radii: Point, tilt: Point = (0, 0, 0)) -> np.ndarray:
-        """Distance to an ellipsoid turned by `tilt` degrees about x, y and z; a radius (mm) may be infinite.
+        """Returns distance to an ellipsoid turned by `tilt` degrees about x, y and z; a radius (mm) may be infinite.
 
         First-order approximation: good near the surface, which is where it matters.
         """
@@ -76,16 +76,16 @@ class Canvas:
         self._all = Region((slice(None), slice(None), slice(None)), x, y, z, straight[1])
 
     def whole(self) -> Region:
-        """The region of all voxels."""
+        """Returns the region of all voxels."""
         return self._all
 
     def around(self, center: Point, reach: Point) -> Region:
-        """The region that holds every shape within `reach` mm along x, y, z of a point."""
+        """Returns the region that holds every shape within `reach` mm along x, y, z of a point."""
         first, last = self._bounds(np.array([center], float), np.array([reach], float))
         return self._region(_window(first[0], last[0]))
 
     def tube(self, path: np.ndarray, margin: float = 0) -> tuple[Region, np.ndarray]:
-        """Distance to a tube whose axis and radius are the rows (x, y, z, radius) of `path`.
+        """Returns distance to a tube whose axis and radius are the rows (x, y, z, radius) of `path`.
 
         Holds inside the tube and up to `margin` mm outside; a large number elsewhere.
         """
@@ -124,7 +124,7 @@ class Canvas:
 
 
 def smooth_path(points: Sequence[Point]) -> np.ndarray:
-    """Rows (x, y, z, radius) along a Catmull-Rom curve through such points, a third of the radius apart."""
+    """Returns rows (x, y, z, radius) along a Catmull-Rom curve through such points, a third of the radius apart."""
     knots = np.array([points[0], *points, points[-1]], float)
     pieces = []
     for before, start, end, after in zip(knots, knots[1:], knots[2:], knots[3:], strict=False):

@@ -50,7 +50,7 @@ class Phantom:
 
 
 def abdomen_phantom(seed: int = 0) -> Phantom:
-    """An upper abdomen in the portal venous phase, (96, 160, 192) voxels of 2.5 x 1.8 x 1.8 mm.
+    """Returns an upper abdomen in the portal venous phase, (96, 160, 192) voxels of 2.5 x 1.8 x 1.8 mm.
 
     The same seed gives the same voxels. Takes about 2 s on one core.
     """

@@ -21,7 +21,7 @@ SAMPLE_EDGES = (44.0, 64.0)
 
 
 def make_adaptation(bank: Bank, mixture: Mixture, seed: int, index: int) -> MetaTask:
-    """The `index`-th task of the endless sequence that belongs to a seed."""
+    """Returns the `index`-th task of the endless sequence that belongs to a seed."""
     for attempt in range(100):
         generator = draws("cpu", (seed * 1_000_003 + index) * 101 + attempt)
         drawn = annotated(bank, mixture, round(uniform(generator, *SAMPLE_EDGES)) ** 3, generator)

@@ -14,8 +14,8 @@ __all__ = ["Bank", "LabelledVolume", "load_bank"]
 
 
 def load_bank(root: Path, withheld: Mapping[str, Sequence[int]]) -> Bank:
-    """A packed bank (see packed.py), or a folder in one of the layouts of layouts.py; `withheld` lists label values,
-    by data set, that are never targets. Volumes without any target are left out.
+    """Reads a packed bank (see packed.py), or a folder in one of the layouts of layouts.py; `withheld` lists label
+    values, by data set, that are never targets. Volumes without any target are left out.
     """
     if root.is_file():
         return open_bank(root, withheld)

@@ -16,7 +16,9 @@ OPEN = 0.05
 
 
 def filled_body(labels: Tensor, generator: Generator) -> Tensor:
-    """Labels (k, j, i) with random tissue, numbered from the largest label on, in the unlabelled part of the body."""
+    """Returns labels (k, j, i) with random tissue, numbered from the largest label on, in the unlabelled part of the
+    body.
+    """
     inside = _closed(labels > 0)
     gaps = inside & (labels == 0)
     if int(gaps.sum()) < OPEN * int(inside.sum()):

@@ -80,7 +80,9 @@ class Episode:
 
 
 def make_episode(bank: Bank, mixture: Mixture, seed: int, index: int, device: str = "cpu") -> Episode:
-    """The `index`-th episode of the endless sequence that belongs to a seed, made on the device that holds the bank."""
+    """Returns the `index`-th episode of the endless sequence that belongs to a seed, made on the device that holds the
+    bank.
+    """
     for attempt in range(100):
         generator = draws(device, (seed * 1_000_003 + index) * 101 + attempt)
         # Without recall no chance is drawn, and the episodes of a seed stay what they were.
@@ -102,7 +104,9 @@ class Annotated:
 
 
 def annotated(bank: Bank, mixture: Mixture, cells: int, generator: Generator) -> Annotated | None:
-    """A sample of about `cells` voxels with slices annotated as a user might; None where nothing usable came up."""
+    """Returns a sample of about `cells` voxels with slices annotated as a user might; None where nothing usable came
+    up.
+    """
     source, sample = _draw(bank, mixture, cells, generator)
     if happens(generator, SHORTENED):
         sample = replace(sample, mask=shortened(sample.mask, generator))
@@ -199,7 +203,7 @@ def _tile(sample: sources.Sample, grid: Grid, generator: Generator) -> Grid:
 
 
 def scored(channels: Tensor, sample: sources.Sample, grid: Grid, source: str) -> Episode:
-    """The episode of a sample on a grid, for channels made on it."""
+    """Returns the episode of a sample on a grid, for channels made on it."""
     target = resample(sample.mask, grid)
     known = channels[1] + channels[2] > 0
     around = avg_pool3d(target[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]

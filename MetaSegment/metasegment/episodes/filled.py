@@ -11,7 +11,9 @@ CONTEXT, LEAST_CONTEXT = 2.2, 12
 
 
 def filled_planes(mask: Tensor) -> list[list[int]]:
-    """Indices of the planes across k, j and i that hold a part of a boolean mask (k, j, i), in ascending order."""
+    """Returns indices of the planes across k, j and i that hold a part of a boolean mask (k, j, i), in
+    ascending order.
+    """
     rows = mask.any(2)
     present: list[bool] = torch.cat([rows.any(1), rows.any(0), mask.flatten(0, 1).any(0)]).tolist()
     found, first = [], 0
@@ -22,7 +24,7 @@ def filled_planes(mask: Tensor) -> list[list[int]]:
 
 
 def surroundings(mask: Tensor) -> tuple[slice, slice, slice]:
-    """The crop of a volume that shows a mask (k, j, i), not empty, with its context."""
+    """Returns the crop of a volume that shows a mask (k, j, i), not empty, with its context."""
     slices = []
     for size, found in zip(mask.shape, filled_planes(mask), strict=True):
         low, high = found[0], found[-1] + 1

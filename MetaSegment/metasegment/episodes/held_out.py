@@ -45,13 +45,13 @@ class HeldOutTask:
     mask: Tensor
 
     def dice(self, predicted: Tensor) -> float:
-        """Dice of a boolean mask (k, j, i) on the voxels that were not annotated."""
+        """Returns Dice of a boolean mask (k, j, i) on the voxels that were not annotated."""
         unknown = self.scene.labels == 0
         return dice(predicted[unknown], self.mask[unknown])
 
 
 def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
-    """Every unseen structure of `root/validation` with each number of annotated slices, case by case."""
+    """Returns every unseen structure of `root/validation` with each number of annotated slices, case by case."""
     if not (root / "validation").is_dir():
         raise InputError(
             f"no validation data in {root}: expected validation/<dataset>/<case>/, set the folder in the config"
@@ -65,7 +65,9 @@ def held_out_tasks(root: Path, counts: tuple[int, ...]) -> Iterator[HeldOutTask]
 
 
 def tasks_of(volume: LabelledVolume, label: int, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
-    """A structure of a volume with an image, with each number of annotated slices; none where it spans too few."""
+    """Returns a structure of a volume with an image, with each number of annotated slices; none where it spans
+    too few.
+    """
     assert volume.image is not None
     mask = volume.labels == label
     filled = filled_planes(mask, axis=0)

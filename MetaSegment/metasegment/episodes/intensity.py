@@ -12,7 +12,7 @@ from ..fields.z_score import z_scored
 
 
 def random_contrast(image: Tensor, generator: Generator) -> Tensor:
-    """An image (k, j, i) with random bias, blur, curve and noise. Standardised on return."""
+    """Returns an image (k, j, i) with random bias, blur, curve and noise. Standardised on return."""
     out = z_scored(image)
     if happens(generator, 0.3):
         out = _curve(out, generator)

@@ -37,7 +37,7 @@ class Bank:
     label_maps: Sequence[LabelledVolume]
 
     def to(self, device: str) -> Bank:
-        """All volumes on a device, to make episodes there; on the CPU the bank as it is."""
+        """Returns all volumes on a device, to make episodes there; on the CPU the bank as it is."""
         if device == "cpu":
             return self
         volumes = {name: [volume.to(device) for volume in found] for name, found in self.volumes.items()}

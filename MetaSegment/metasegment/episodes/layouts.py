@@ -36,8 +36,8 @@ class Case:
 
 
 def find_cases(root: Path) -> list[Case]:
-    """Every case below a folder: `train/` and `labelmaps/` with a folder a data set, or `imagesTr`, `labelsTr` and
-    `dataset.json` in the folder itself or in the folders in it. InputError where there are none.
+    """Finds every case below a folder: `train/` and `labelmaps/` with a folder a data set, or `imagesTr`, `labelsTr`
+    and `dataset.json` in the folder itself or in the folders in it. InputError where there are none.
     """
     cases = [*_own_layout(root)]
     for folder in (root, *sorted(p for p in root.glob("*") if p.is_dir())):
@@ -52,7 +52,7 @@ def find_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case, withheld: Sequence[int] = ()) -> LabelledVolume:
-    """Both files of a case; of an image with several channels the first."""
+    """Reads both files of a case; of an image with several channels the first."""
     labels, spacing = _read(case.labels)
     if labels.dtype != torch.int16:
         raise InputError(f"{case.labels} holds more than whole numbers up to 32767: it is no label map")

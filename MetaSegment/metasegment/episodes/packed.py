@@ -82,7 +82,7 @@ def pack(root: Path, output: Path, withheld: Mapping[str, Sequence[int]], progre
 
 
 def open_bank(path: Path, withheld: Mapping[str, Sequence[int]]) -> Bank:
-    """The bank of a packed file. Its volumes are inflated when they are drawn."""
+    """Opens the bank of a packed file. Its volumes are inflated when they are drawn."""
     volumes: dict[str, PackedVolumes] = {}
     maps = PackedVolumes(path)
     for number, entry in enumerate(_entries(path)):

@@ -24,7 +24,8 @@ MISPLACED, MISMEASURED = 0.05, 0.08
 
 
 def paired(bank: Bank, source: str, cells: int, generator: Generator) -> tuple[Sample, Tensor] | None:
-    """A sample of a source, "labelled" or "brain_maps", and the same structure's mask (k, j, i) in another volume.
+    """Returns a sample of a source, "labelled" or "brain_maps", and the same structure's mask (k, j, i) in another
+    volume.
 
     That is laid over the sample's own. None for other sources and where the two volumes drawn have no target in common.
     """

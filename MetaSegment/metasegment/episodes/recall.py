@@ -40,7 +40,8 @@ class Recollection:
 
 
 def recollected(sample: Sample, elsewhere: Tensor | None, generator: Generator) -> Recollection | None:
-    """A prior of a sample's structure, in the shape it has elsewhere (k, j, i), or else its own, moved and bent.
+    """Returns a prior of a sample's structure, in the shape it has elsewhere (k, j, i), or else its own, moved and
+    bent.
 
     None where nothing is left of it.
     """
@@ -60,7 +61,9 @@ def recollected(sample: Sample, elsewhere: Tensor | None, generator: Generator) 
 
 
 def displaced(mask: Tensor, spacing: tuple[float, float, float], generator: Generator) -> Tensor:
-    """A boolean mask (k, j, i), not empty, moved, turned, scaled and bent, as another patient's structure lies."""
+    """Returns a boolean mask (k, j, i), not empty, moved, turned, scaled and bent, as another patient's
+    structure lies.
+    """
     amount = uniform(generator, 0, 1)
     # grid_sample counts x, y, z, which are i, j, k, each -1…1 over the mask.
     planes = filled_planes(mask)[::-1]
@@ -79,8 +82,8 @@ def displaced(mask: Tensor, spacing: tuple[float, float, float], generator: Gene
 
 
 def softened(image: Tensor, shape: Tensor, spacing: tuple[float, float, float], generator: Generator) -> Tensor:
-    """A probability (k, j, i) from a boolean shape on a grid: unsure near its border, where the image looks otherwise,
-    and here and there.
+    """Returns a probability (k, j, i) from a boolean shape on a grid: unsure near its border, where the image looks
+    otherwise, and here and there.
     """
     depth = signed_distance(shape, spacing)
     width = uniform(generator, 0.05, 0.4) * float(depth.max().clamp(min=min(spacing)))

@@ -28,7 +28,7 @@ THICKNESS, FEWEST_SLICES = (1.0, 6.0), 10
 
 
 def render(labels: Tensor, generator: Generator, spacing: Sequence[float] = (1, 1, 1)) -> Tensor:
-    """An image (k, j, i), float32, zero mean, unit variance, of a map of non-negative labels (k, j, i).
+    """Returns an image (k, j, i), float32, zero mean, unit variance, of a map of non-negative labels (k, j, i).
 
     `spacing` in mm (k, j, i) decides along which axis slices are thick. Uses the generator's device.
     """

@@ -47,7 +47,7 @@ class Body:
 
 
 def procedural_labels(shape: Shape, generator: Generator) -> Tensor:
-    """A random label map (k, j, i), uint8, on the generator's device, with 6 to 30 labels that leave no gap.
+    """Returns a random label map (k, j, i), uint8, on the generator's device, with 6 to 30 labels that leave no gap.
 
     Tissue regions fill the volume; objects lie on and in them, the large ones first, most kinds more than
     once so that each has distractors of its own shape. 0 is the air around the body and is missing from maps

@@ -19,7 +19,7 @@ STRUCTURE = 1
 
 
 def annotate(mask: Tensor, generator: Generator) -> Tensor:
-    """Labels (k, j, i) uint8 of a few slices of a boolean mask: 0 unknown, 1 structure, 255 background."""
+    """Returns labels (k, j, i) uint8 of a few slices of a boolean mask: 0 unknown, 1 structure, 255 background."""
     labels = torch.zeros(mask.shape, dtype=torch.uint8, device=mask.device)
     drawn = _noisy(mask, generator) if happens(generator, 0.25) else mask
     if happens(generator, 0.06):

@@ -45,7 +45,7 @@ class Sample:
 
 
 def labelled(bank: Bank, cells: int, generator: Generator) -> Sample:
-    """A structure of a real volume, with the image's contrast changed."""
+    """Returns a structure of a real volume, with the image's contrast changed."""
     volume = _any_volume(bank, generator)
     mask = labelled_target(volume, generator)
     view = _view_around(volume, mask, cells, generator)
@@ -55,7 +55,7 @@ def labelled(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 
 def supervoxels(bank: Bank, cells: int, generator: Generator) -> Sample:
-    """A union of neighbouring supervoxels of a real image whose labels are not looked at."""
+    """Returns a union of neighbouring supervoxels of a real image whose labels are not looked at."""
     volume = _any_volume(bank, generator)
     assert volume.image is not None
     view = random_view(_random_crop(volume.image, generator)[None], volume.spacing, cells, generator)
@@ -66,7 +66,7 @@ def supervoxels(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 
 def brain_map(bank: Bank, cells: int, generator: Generator) -> Sample:
-    """A structure of a warped label map, rendered with random intensities."""
+    """Returns a structure of a warped label map, rendered with random intensities."""
     group = choose(generator, sorted({m.group for m in bank.label_maps}))
     source = choose(generator, [m for m in bank.label_maps if m.group == group])
     mask = labelled_target(source, generator)
@@ -78,7 +78,7 @@ def brain_map(bank: Bank, cells: int, generator: Generator) -> Sample:
 
 
 def procedural(cells: int, generator: Generator) -> Sample:
-    """One object, or two, of a procedural label map."""
+    """Returns one object, or two, of a procedural label map."""
     edge = round(cells ** (1 / 3))
     k, j, i = (max(24, round(edge * uniform(generator, 0.75, 1.3))) for _ in range(3))
     labels = procedural_labels((k, j, i), generator)
@@ -95,7 +95,7 @@ def procedural(cells: int, generator: Generator) -> Sample:
 
 
 def any_group(bank: Bank, generator: Generator) -> Sequence[LabelledVolume]:
-    """The volumes of a data set: all sets are drawn equally often, whatever their size."""
+    """Returns the volumes of a data set: all sets are drawn equally often, whatever their size."""
     return bank.volumes[choose(generator, list(bank.volumes))]
 
 

@@ -13,7 +13,8 @@ REACHES = (0, 1, 2, 4)
 
 
 def draw_strokes(answer: Tensor, truth: Tensor, open_cells: Tensor, generator: Generator) -> Tensor:
-    """Cells stroked as in, and as out (2, k, j, i) float32, where a boolean answer (k, j, i) differs from the truth.
+    """Returns cells stroked as in, and as out (2, k, j, i) float32, where a boolean answer (k, j, i) differs from the
+    truth.
 
     Each stroke lies in one plane, around a random wrong cell, and marks only cells of that plane that are wrong in the
     same way. `open_cells` (k, j, i) are those that may be marked. Nothing is drawn where nothing is wrong.

@@ -21,7 +21,8 @@ UNIT = 256.0
 
 
 def slic(image: Tensor, edge: int, compactness: float) -> Tensor:
-    """Regions (k, j, i) int64, numbered from 0, of about `edge` voxels along each axis, of an image (k, j, i) float32.
+    """Returns regions (k, j, i) int64, numbered from 0, of about `edge` voxels along each axis, of an image (k, j, i)
+    float32.
 
     A step of `edge` voxels weighs as much as `compactness` hundredths of the image's standard deviation. A region
     may be empty.
@@ -38,7 +39,7 @@ def slic(image: Tensor, edge: int, compactness: float) -> Tensor:
 
 
 def region_means(regions: Tensor, field: Tensor, count: int) -> Tensor:
-    """Mean of a field that broadcasts to (k, j, i) over each of `count` regions; 0 over an empty one."""
+    """Returns mean of a field that broadcasts to (k, j, i) over each of `count` regions; 0 over an empty one."""
     index = regions.flatten()
     weights = (field * UNIT).round().double().expand(regions.shape).flatten()
     sums = torch.bincount(index, weights, minlength=count) / UNIT

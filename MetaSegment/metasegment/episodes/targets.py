@@ -17,7 +17,9 @@ from .labelled import LabelledVolume
 
 
 def labelled_target(volume: LabelledVolume, generator: Generator) -> Tensor:
-    """A structure of the volume as a boolean mask (k, j, i); one time in five united with one or two that touch it."""
+    """Returns a structure of the volume as a boolean mask (k, j, i); one time in five united with one or two that touch
+    it.
+    """
     label = choose(generator, volume.targets)
     mask = volume.labels == label
     if happens(generator, 0.2):
@@ -27,7 +29,7 @@ def labelled_target(volume: LabelledVolume, generator: Generator) -> Tensor:
 
 
 def redrawn(mask: Tensor, image: Tensor, generator: Generator) -> Tensor:
-    """The mask as it is, or cut in two, hollowed, or one voxel wider or tighter (k, j, i)."""
+    """Returns the mask as it is, or cut in two, hollowed, or one voxel wider or tighter (k, j, i)."""
     way = choose(
         generator,
         ("as is", "cut", "bright or dark", "core or shell", "margin"),
@@ -48,8 +50,8 @@ def redrawn(mask: Tensor, image: Tensor, generator: Generator) -> Tensor:
 
 
 def shortened(mask: Tensor, generator: Generator) -> Tensor:
-    """The mask (k, j, i) without one end or both, cut square: many structures end by convention where the image shows
-    nothing, and only the spread of the annotated slices tells.
+    """Returns the mask (k, j, i) without one end or both, cut square: many structures end by convention where the image
+    shows nothing, and only the spread of the annotated slices tells.
     """
     axis = choose(generator, (0, 1, 2), (0.6, 0.2, 0.2))
     filled = filled_planes(mask)[axis]
@@ -63,7 +65,7 @@ def shortened(mask: Tensor, generator: Generator) -> Tensor:
 
 
 def eroded(mask: Tensor, voxels: int) -> Tensor:
-    """The mask (k, j, i) without its outer `voxels` layers."""
+    """Returns the mask (k, j, i) without its outer `voxels` layers."""
     size = 2 * voxels + 1
     return max_pool3d((~mask)[None, None].float(), size, stride=1, padding=voxels)[0, 0] == 0
 

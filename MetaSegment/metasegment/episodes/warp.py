@@ -52,7 +52,7 @@ def random_view(
 
 
 def random_rotation(limit: float, generator: Generator) -> Tensor:
-    """A rotation (3, 3) about each axis in turn, by at most `limit` radians. On the host."""
+    """Returns a rotation (3, 3) about each axis in turn, by at most `limit` radians. On the host."""
     return rotation([uniform(generator, -limit, limit) for _ in range(3)])
 
 

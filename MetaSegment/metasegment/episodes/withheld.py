@@ -24,7 +24,9 @@ LARGEST = 96**3
 
 
 def withheld_tasks(bank: Bank, counts: tuple[int, ...]) -> Iterator[HeldOutTask]:
-    """A few withheld structures of every data set, small ones and large ones, with each number of annotated slices."""
+    """Returns a few withheld structures of every data set, small ones and large ones, with each number of annotated
+    slices.
+    """
     maps = sorted(bank.label_maps, key=lambda m: m.group)
     sets: list[Sequence[LabelledVolume]] = [*bank.volumes.values(), *(list(m) for _, m in groupby(maps, _group))]
     for volumes in sets:

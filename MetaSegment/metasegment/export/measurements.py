@@ -74,7 +74,7 @@ def shape_of(mask: np.ndarray, geometry: Geometry) -> Shape:
 
 
 def position_of(mask: np.ndarray, geometry: Geometry) -> Position:
-    """The centroid of a mask that has voxels."""
+    """Returns the centroid of a mask that has voxels."""
     counts = [mask.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in (2, 1, 0)]
     index = [float(np.average(np.arange(len(count)), weights=count)) for count in counts]
     left, posterior, superior, _ = (geometry.index_to_world @ [*index, 1.0]).tolist()

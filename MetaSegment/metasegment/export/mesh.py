@@ -25,7 +25,8 @@ _FARTHEST = 0.5  # voxels that a smoothed surface may be moved: beyond, it had c
 
 
 def smooth_surface(mask: np.ndarray, index_to_world: np.ndarray) -> vtkPolyData:
-    """Triangles around a boolean mask (k, j, i), outward, in mm; `index_to_world` (4, 4) takes (i, j, k, 1) there.
+    """Returns triangles around a boolean mask (k, j, i), outward, in mm; `index_to_world` (4, 4) takes (i, j, k, 1)
+    there.
 
     The volume is that of the voxels within 1 %, and so for lone voxels and sheets of them. Raises InputError where VTK
     is not installed.
@@ -60,13 +61,13 @@ def smooth_surface(mask: np.ndarray, index_to_world: np.ndarray) -> vtkPolyData:
 
 
 def enclosed_volume(surface: vtkPolyData) -> float:
-    """Volume of a closed surface of triangles in its unit cubed, by the divergence theorem."""
+    """Returns volume of a closed surface of triangles in its unit cubed, by the divergence theorem."""
     a, b, c = _corners(surface)
     return float(np.einsum("nx,nx->", a, np.cross(b, c))) / 6
 
 
 def surface_area(surface: vtkPolyData) -> float:
-    """Area of a surface of triangles in its unit squared."""
+    """Returns area of a surface of triangles in its unit squared."""
     a, b, c = _corners(surface)
     return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
 

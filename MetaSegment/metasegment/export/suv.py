@@ -49,7 +49,9 @@ class Uptake:
 
 
 def suv_factor(folder: Path) -> float | None:
-    """What the image's values are multiplied by; None where it is no PET. Raises NoSuv where tags are missing."""
+    """Returns what the image's values are multiplied by; None where it is no PET. Raises NoSuv where tags
+    are missing.
+    """
     with dicom_libraries():
         from pydicom import dcmread
 

@@ -14,7 +14,8 @@ _DIGITS = 6  # significant
 
 
 def write_table(measurements: Measurements, path: Path) -> None:
-    """One row a structure: label, name, shape, place, intensities and SUV where measured, the usual volume where known.
+    """Writes one row a structure: label, name, shape, place, intensities and SUV where measured, the usual volume where
+    known.
 
     JSON keeps the notes too. Raises InputError where the file cannot be written.
     """

@@ -21,7 +21,7 @@ class Draws(Generator):
 
 
 def draws(device: str, seed: int) -> Draws:
-    """Both generators, begun from one seed."""
+    """Returns both generators, begun from one seed."""
     generator = Draws(device=device)
     generator.manual_seed(seed)
     generator.host = generator if generator.device.type == "cpu" else Generator().manual_seed(seed)
@@ -37,7 +37,7 @@ def happens(generator: Generator, probability: float) -> bool:
 
 
 def integer(generator: Generator, low: int, high: int) -> int:
-    """A whole number, low…high, both possible."""
+    """Returns a whole number, low…high, both possible."""
     return int(torch.randint(low, high + 1, (), generator=_host(generator), device="cpu"))
 
 
@@ -47,13 +47,13 @@ def choose(generator: Generator, options: Sequence[T], weights: Sequence[float] 
 
 
 def shuffled(generator: Generator, count: int) -> list[int]:
-    """The numbers below `count` in random order."""
+    """Returns the numbers below `count` in random order."""
     order: list[int] = torch.randperm(count, generator=_host(generator), device="cpu").tolist()
     return order
 
 
 def normal(generator: Generator, *shape: int) -> Tensor:
-    """Standard normal deviates on the host, for matrices of a few numbers."""
+    """Returns standard normal deviates on the host, for matrices of a few numbers."""
     return torch.randn(shape, generator=_host(generator), device="cpu")
 
 

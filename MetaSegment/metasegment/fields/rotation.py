@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 def rotation(angles: Sequence[float]) -> Tensor:
-    """Rotation matrix (3, 3) on the CPU: the rotations by angles in radians about each axis in turn, multiplied."""
+    """Returns rotation matrix (3, 3) on the CPU: the rotations by angles in radians about each axis in turn,
+    multiplied.
+    """
     matrix = torch.eye(3, device="cpu")
     for axis, angle in enumerate(angles):
         turn = torch.eye(3, device="cpu")

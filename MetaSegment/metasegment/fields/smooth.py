@@ -33,7 +33,7 @@ def along_axes(values: Tensor, matrices: Sequence[Tensor | None]) -> Tensor:
 
 
 def spline_basis(positions: Tensor, knots: int) -> Tensor:
-    """Weights (positions, knots) of the uniform cubic B-spline; position 0 is on the second knot."""
+    """Returns weights (positions, knots) of the uniform cubic B-spline; position 0 is on the second knot."""
     away = (positions[:, None] + 1 - torch.arange(knots, device=positions.device)).abs()
     near = 2 / 3 - away**2 + away**3 / 2
     return torch.where(away < 1, near, (2 - away).clamp(min=0) ** 3 / 6)

@@ -53,24 +53,28 @@ class _Entry:
 
 
 def dtype_name(array: np.ndarray) -> str:
-    """The name that an array's type has on the wire, in any byte order; raises FormatError for one that has none."""
+    """Returns the name that an array's type has on the wire, in any byte order; raises FormatError for one that has
+    none.
+    """
     name = _NAMES.get(array.dtype.newbyteorder("<").str)
     require(name, f"arrays of {array.dtype} cannot be sent; use integers, floats or booleans of up to 64 bits")
     return str(name)
 
 
 def canonical(array: np.ndarray) -> np.ndarray:
-    """The array in C order and little-endian: itself where it is so already. Raises FormatError like `dtype_name`."""
+    """Returns the array in C order and little-endian: itself where it is so already. Raises FormatError like
+    `dtype_name`.
+    """
     return np.asarray(array, DTYPES[dtype_name(array)], order="C")
 
 
 def raw(array: np.ndarray) -> memoryview:
-    """The bytes of a canonical array, lent, not copied."""
+    """Returns the bytes of a canonical array, lent, not copied."""
     return array.reshape(-1).view(np.uint8).data
 
 
 def encode(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
-    """The message in pieces, to be sent one after the other: its header, then each array's own bytes.
+    """Returns the message in pieces, to be sent one after the other: its header, then each array's own bytes.
 
     Raises FormatError for arrays of other types than DTYPES.
     """
@@ -89,7 +93,7 @@ def encode(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> lis
 
 
 def decode(message: bytes | bytearray | memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays, as views of the message (read-only where it is `bytes`), and the texts.
+    """Returns the arrays, as views of the message (read-only where it is `bytes`), and the texts.
 
     Raises FormatError for whatever is not a safetensors message of DTYPES. Allocates nothing but
     the header's values.

@@ -12,7 +12,8 @@ from ..regrid import label_counts
 
 
 def finished(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels uint8 (k, j, i) of a segmentation, changed in place, 0 = background, and what was renumbered, in words.
+    """Returns labels uint8 (k, j, i) of a segmentation, changed in place, 0 = background, and what was renumbered, in
+    words.
 
     In an annotation 255 fills the annotated slices, so that they have no 0. Elsewhere it is a structure, and gets the
     lowest free number.
@@ -26,7 +27,9 @@ def finished(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def free_label(labels: np.ndarray, taken: Collection[int] = ()) -> int:
-    """The lowest of 1...254 that no voxel has and that is not `taken`; raises InputError where there is none."""
+    """Returns the lowest of 1...254 that no voxel has and that is not `taken`; raises InputError where there
+    is none.
+    """
     counts = label_counts(labels)
     free = [label for label in range(1, BACKGROUND) if not counts[label] and label not in taken]
     if not free:
@@ -41,7 +44,7 @@ def without_background(labels: np.ndarray) -> np.ndarray:
 
 
 def is_annotation(labels: np.ndarray) -> bool:
-    """Whether 255 is on a plane without an unknown voxel, or all that is known is one oblique sheet."""
+    """Tells whether 255 is on a plane without an unknown voxel, or all that is known is one oblique sheet."""
     planes = full_planes(labels)
     if any((labels.take(plane.index, plane.axis) == BACKGROUND).any() for plane in planes):
         return True

@@ -10,7 +10,7 @@ _SHOWN = 20  # names in a message
 
 
 def chosen(available: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
-    """Positions in `available` of the names that are wanted, all where none is; letters' case does not count.
+    """Returns positions in `available` of the names that are wanted, all where none is; letters' case does not count.
 
     Raises InputError, with the names that there are, for one that is absent.
     """
@@ -25,7 +25,7 @@ def chosen(available: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a sentence, the first ones where there are many."""
+    """Returns names for a sentence, the first ones where there are many."""
     every = [f"'{name}'" for name in names]
     more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
     return ", ".join(every[:_SHOWN]) + more

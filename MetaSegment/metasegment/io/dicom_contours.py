@@ -13,7 +13,7 @@ _EDGE = 0.5  # between 0 outside and 1 inside
 
 
 def polygons_around(mask: np.ndarray) -> list[np.ndarray]:
-    """One closed polygon, float (n, 2) of (row, column), for each part of a boolean mask (rows, columns).
+    """Returns one closed polygon, float (n, 2) of (row, column), for each part of a boolean mask (rows, columns).
 
     Holes are joined to the outline by a channel of no width, the keyhole of DICOM PS3.3 C.8.8.6.3: readers that unite
     polygons and readers that subtract inner ones both understand it. The first point is not repeated.

@@ -35,7 +35,9 @@ CONTENTS = "DICOMDIR"
 
 
 def is_dicom(path: str | Path) -> bool:
-    """Whether a file begins as DICOM files do: DICM after 128 bytes (PS3.10), or their first element without them."""
+    """Tells whether a file begins as DICOM files do: DICM after 128 bytes (PS3.10), or their first element without
+    them.
+    """
     path = Path(path)
     if not path.is_file():
         return False
@@ -45,7 +47,7 @@ def is_dicom(path: str | Path) -> bool:
 
 
 def is_of_image(path: str | Path) -> bool:
-    """Whether a DICOM file's storage class is not one of structure sets, segmentations, reports and the like."""
+    """Tells whether a DICOM file's storage class is not one of structure sets, segmentations, reports and the like."""
     with Path(path).open("rb") as file:
         start = file.read(_META_BYTES)
     _, _, found = start.partition(_STORAGE_CLASS)  # its length in 2 bytes, and the identifier
@@ -75,7 +77,7 @@ def header_and_rest(path: str | Path, tags: Sequence[str]) -> tuple[Dataset, int
 
 
 def dataset_of(path: str | Path) -> Dataset:
-    """All of a file; raises InputError where it cannot be read."""
+    """Returns all of a file; raises InputError where it cannot be read."""
     return _read(path)
 
 

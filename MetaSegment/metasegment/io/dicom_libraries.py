@@ -13,7 +13,7 @@ _NEEDED = ("pydicom", "highdicom", "skimage")
 
 
 def missing_libraries(needed: Sequence[str] = _NEEDED) -> tuple[str, ...]:
-    """The libraries that DICOM objects need and this Python lacks; imports none."""
+    """Returns the libraries that DICOM objects need and this Python lacks; imports none."""
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 

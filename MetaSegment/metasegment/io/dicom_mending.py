@@ -25,8 +25,8 @@ _UNICODE = "ISO_IR 192"
 
 
 def mended(header: Dataset, geometry: Geometry) -> Dataset:
-    """The header, changed in place: texts in Unicode, absent type-2 tags empty, impossible dates, times and sex empty,
-    the thickness of slices from the grid where it is not told.
+    """Returns the header, changed in place: texts in Unicode, absent type-2 tags empty, impossible dates, times and sex
+    empty, the thickness of slices from the grid where it is not told.
     """
     if _has_known_characters(header):
         header.decode()

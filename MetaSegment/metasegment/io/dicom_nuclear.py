@@ -19,7 +19,9 @@ _FLOAT = 8  # bytes
 
 
 def read_nuclear(path: Path, header: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Values (k, j, i) and what takes (k, j, i, 1) to LPS mm (4, 4); raises InputError where frames are not slices."""
+    """Reads values (k, j, i) and what takes (k, j, i, 1) to LPS mm (4, 4); raises InputError where frames are not
+    slices.
+    """
     pointer = header.get("FrameIncrementPointer")
     counted = tuple(pointer) if isinstance(pointer, (list, tuple)) or hasattr(pointer, "__iter__") else (pointer,)
     if counted != _BY_SLICE:

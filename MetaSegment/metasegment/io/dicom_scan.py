@@ -71,7 +71,7 @@ class Series:
 
 
 def find_series(folder: str | Path) -> Series:
-    """The one image series in `folder`, else in its subfolders, or on the disc whose DICOMDIR is given.
+    """Finds the one image series in `folder`, else in its subfolders, or on the disc whose DICOMDIR is given.
 
     Copies of slices and a few strangers (a localiser, a report) are left out. Raises InputError, one line, where there
     is no image series, more than one (they are listed), or one whose slices do not make an even stack.
@@ -203,7 +203,7 @@ def _values(header: Dataset, keyword: str, count: int) -> np.ndarray | None:
 
 
 def stack_of(files: Sequence[Slice]) -> Stack:
-    """Where the slices lie."""
+    """Tells where the slices lie."""
     return Stack(
         names=tuple(one.path.name for one in files),
         positions=np.array([one.header.ImagePositionPatient for one in files], float),

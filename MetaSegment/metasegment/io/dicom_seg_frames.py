@@ -39,7 +39,7 @@ class _Frames:
 def labels_of(
     dataset: Dataset, names: Mapping[int, str], numbers: Mapping[int, int], grid: Geometry | None
 ) -> tuple[np.ndarray, Geometry]:
-    """Labels uint8 (k, j, i) between the first and the last frame, and where they are.
+    """Returns labels uint8 (k, j, i) between the first and the last frame, and where they are.
 
     `names` are those of the segments to read, `numbers` their labels. Slices are as far apart as those of `grid`, the
     image's, where frames lie on them. Raises InputError for frames without position, at uneven distances or in several

@@ -62,7 +62,9 @@ def frame_of_reference_in(folder: str | Path) -> str | None:
 
 
 def long_string(text: str) -> str:
-    """A text as a DICOM value of type LO holds it: one line of 64 characters, no backslash (it would end the value)."""
+    """Returns a text as a DICOM value of type LO holds it: one line of 64 characters, no backslash (it would end the
+    value).
+    """
     return " ".join(text.replace("\\", "/").split())[:_LONGEST] or _NAMELESS
 
 

@@ -25,7 +25,9 @@ class Drawn:
 
 
 def with_background(labels: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Labels (k, j, i) with 255 for 0 on every plane across `axis` that carries one: what is drawn on is all drawn."""
+    """Returns labels (k, j, i) with 255 for 0 on every plane across `axis` that carries one: what is drawn on is all
+    drawn.
+    """
     result = labels.copy()
     for plane in np.moveaxis(result, axis, 0):
         if plane.any():

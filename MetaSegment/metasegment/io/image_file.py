@@ -55,7 +55,7 @@ def read_image(path: str | Path, frame: int | None = None, has_layers: bool = Fa
 
 
 def itk_frames(path: str | Path) -> int:
-    """How many volumes of one grid a file holds, by its header: a 4D image, or a sequence as Slicer writes them.
+    """Tells how many volumes of one grid a file holds, by its header: a 4D image, or a sequence as Slicer writes them.
 
     Raises InputError where the header cannot be read.
     """

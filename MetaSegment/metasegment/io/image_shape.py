@@ -47,7 +47,7 @@ def refuse_unsupported_shape(
 
 
 def kept_dtype(stored: np.dtype) -> np.dtype:
-    """The type to keep voxels in: integers as they are, floats in 32 bits."""
+    """Returns the type to keep voxels in: integers as they are, floats in 32 bits."""
     return np.dtype(np.float32) if stored.kind == "f" else stored
 
 

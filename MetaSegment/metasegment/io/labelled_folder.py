@@ -17,7 +17,7 @@ FIRST_CHANNEL = "_0000"
 
 
 def case_names(folder: Path) -> list[str]:
-    """Names of the labelled cases of a folder, in either layout, sorted."""
+    """Returns names of the labelled cases of a folder, in either layout, sorted."""
     names = {path.name for path in folder.iterdir() if path.is_dir() and _file(path, "labels")}
     for suffix in WRITABLE:
         names |= {path.name.removesuffix(suffix) for path in (folder / LABELS).glob(f"[!.]*{suffix}")}

@@ -29,7 +29,7 @@ def require(condition: object, sentence: str) -> None:
 
 
 def to_json(record: Any) -> str:
-    """A dataclass instance as canonical JSON: keys sorted, no spaces, ASCII; equal texts mean equal records.
+    """Returns a dataclass instance as canonical JSON: keys sorted, no spaces, ASCII; equal texts mean equal records.
 
     Raises FormatError for NaN and infinity, which JSON has not.
     """

@@ -40,7 +40,7 @@ class Area:
 
 
 def area_in(contours: Sequence[Contour], grid: Geometry) -> Area:
-    """The voxels of a grid whose centres lie inside.
+    """Returns the voxels of a grid whose centres lie inside.
 
     Raises OffSlices for contours beyond the image, between its slices or across them.
     """

@@ -20,7 +20,7 @@ _PROVENANCE, _CHECKSUM = "task", "sha256"
 
 
 def to_bytes(task: Task) -> bytes:
-    """The task as a file's bytes (safetensors); raises InputError where they would be more than LARGEST."""
+    """Returns the task as a file's bytes (safetensors); raises InputError where they would be more than LARGEST."""
     provenance = to_json(task.provenance)
     texts = {_PROVENANCE: provenance, _CHECKSUM: checksum_of(task.numbers, provenance)}
     found = b"".join(encode(task.numbers, texts))

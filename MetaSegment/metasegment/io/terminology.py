@@ -12,14 +12,14 @@ _REGIONS = "Anatomic codes - DICOM master list"
 
 
 def entry_of(terminology: Terminology) -> str:
-    """The value of Slicer's tag `TerminologyEntry`: seven fields, codes as scheme^value^meaning."""
+    """Returns the value of Slicer's tag `TerminologyEntry`: seven fields, codes as scheme^value^meaning."""
     codes = (terminology.category, terminology.type, terminology.modifier)
     region = (terminology.region, terminology.region_modifier)
     return "~".join([_CATEGORIES, *map(_triplet, codes), _REGIONS, *map(_triplet, region)])
 
 
 def terminology_in(entry: str) -> Terminology | None:
-    """The codes in the value of a `TerminologyEntry`; None where it names no category and type."""
+    """Returns the codes in the value of a `TerminologyEntry`; None where it names no category and type."""
     fields = entry.split("~")
     codes = [Code(*(part or "" for _, part in zip_longest(range(3), field.split("^")[:3]))) for field in fields]
     codes += [Code()] * (7 - len(codes))

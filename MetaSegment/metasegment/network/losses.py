@@ -30,7 +30,7 @@ def segmentation_loss(logits: Tensor, target: Tensor, weight: Tensor, doubtful: 
 
 
 def presence_loss(present: Sequence[Tensor], target: Tensor, weight: Tensor) -> Tensor:
-    """Mean cross-entropy of presence (planes) across k, j and i, on planes that are not wholly annotated.
+    """Returns mean cross-entropy of presence (planes) across k, j and i, on planes that are not wholly annotated.
 
     `target` 0…1 and `weight` are (k, j, i). 0 for a network without a presence head.
     """
@@ -44,5 +44,5 @@ def presence_loss(present: Sequence[Tensor], target: Tensor, weight: Tensor) -> 
 
 
 def dice_of_logits(logits: Tensor, target: Tensor, weight: Tensor) -> float:
-    """Dice of the thresholded answer on cells of positive weight; 1 where both are empty."""
+    """Returns Dice of the thresholded answer on cells of positive weight; 1 where both are empty."""
     return dice((logits > 0)[weight > 0], (target > 0.5)[weight > 0])

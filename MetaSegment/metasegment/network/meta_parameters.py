@@ -23,12 +23,13 @@ Learnt = Mapping[str, Mapping[str, Tensor]]
 
 
 def learnt_path(weights: Path, strategy: str) -> Path:
-    """Where the meta-parameters of a strategy lie, for the weights of a network."""
+    """Tells where the meta-parameters of a strategy lie, for the weights of a network."""
     return weights.with_name(f"{weights.stem}-{strategy}.safetensors")
 
 
 def learnt_files(weights: Path) -> dict[str, Path]:
-    """Files of what was learnt with these very weights, by strategy: those beside the weights before the repository's.
+    """Returns files of what was learnt with these very weights, by strategy: those beside the weights before the
+    repository's.
 
     Raises InputError where one is damaged.
     """
@@ -43,7 +44,9 @@ def learnt_files(weights: Path) -> dict[str, Path]:
 
 
 def load_learnt(weights: Path = RELEASED) -> Learnt:
-    """What was learnt with these very weights, in single precision, by name; InputError where a file is damaged."""
+    """Returns what was learnt with these very weights, in single precision, by name; InputError where a file is
+    damaged.
+    """
     return {
         strategy: {name: tensor.float() for name, tensor in read_tensors(path)[0].items()}
         for strategy, path in learnt_files(weights).items()

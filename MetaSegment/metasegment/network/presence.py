@@ -31,7 +31,7 @@ class PresenceHead(nn.Module):
         nn.init.zeros_(self.shift.bias)
 
     def forward(self, features: Tensor, logits: Tensor, channels: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The logits (n, 1, k, j, i) shifted, and the logits of presence (n, planes) across k, j and i.
+        """Returns the logits (n, 1, k, j, i) shifted, and the logits of presence (n, planes) across k, j and i.
 
         `features` (n, f, k, j, i) and `logits` are of the same pass, `channels` (n, c, k, j, i) its input.
         """

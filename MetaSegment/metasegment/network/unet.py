@@ -85,12 +85,14 @@ class FewShotUNet(DynUNet):
 
 
 def build_network(size: str = "M", channels: int = len(CHANNELS), presence: bool = True) -> FewShotUNet:
-    """A freshly initialised network for so many of CHANNELS; k, j, i are from grid.CELL_COUNTS."""
+    """Returns a freshly initialised network for so many of CHANNELS; k, j, i are from grid.CELL_COUNTS."""
     return FewShotUNet(size, channels, presence)
 
 
 def load_network(path: Path = RELEASED) -> FewShotUNet:
-    """A network with the weights of a file; InputError where it is absent, damaged or made for another version."""
+    """Reads a network with the weights of a file; InputError where it is absent, damaged or made for
+    another version.
+    """
     tensors, metadata = read_tensors(path)
     channels = metadata.get("channels", "").split(",")
     known = len(channels) in COUNTS and channels == list(CHANNELS[: len(channels)])
@@ -121,7 +123,9 @@ def set_parameters(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def widened(network: FewShotUNet, size: str) -> FewShotUNet:
-    """A network with all of CHANNELS and a presence head that answers as the given one: what is new weighs nothing."""
+    """Returns a network with all of CHANNELS and a presence head that answers as the given one: what is new weighs
+    nothing.
+    """
     wide = build_network(size)
     own = dict(network.named_parameters())
     with torch.no_grad():

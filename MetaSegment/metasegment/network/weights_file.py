@@ -29,7 +29,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def read_facts(path: Path) -> dict[str, str]:
-    """The facts alone, without reading or checking the tensors; InputError as for `read_tensors`."""
+    """Reads the facts alone, without reading or checking the tensors; InputError as for `read_tensors`."""
     with _opened(path) as file:
         return file.metadata() or {}
 

@@ -103,5 +103,5 @@ def stacked(parts: Sequence[np.ndarray], width: int) -> np.ndarray:
 
 
 def blank(rows: int, columns: int) -> np.ndarray:
-    """A black panel."""
+    """Returns a black panel."""
     return np.full((rows, columns, 3), BLACK, np.float32)

@@ -59,7 +59,7 @@ VIEWED = (
 def upright(
     volume: Volume, labels: np.ndarray, slices: Sequence[AnnotatedSlice], window: tuple[float, float] | None
 ) -> Scene:
-    """The scene along the axes nearest to the patient's; nothing is resampled."""
+    """Returns the scene along the axes nearest to the patient's; nothing is resampled."""
     toward = np.reshape(volume.geometry.direction, (3, 3))[::-1, ::-1]  # head, back, left of axes k, j, i
     order = max(itertools.permutations(range(3)), key=lambda axes: float(np.abs(toward[range(3), axes]).sum()))
     steps = tuple(-1 if toward[side, axis] < 0 else 1 for side, axis in enumerate(order))
@@ -80,7 +80,7 @@ def upright(
 
 
 def looks_like_ct(image: np.ndarray) -> bool:
-    """Whether some voxels are as dark as air is in Hounsfield units."""
+    """Tells whether some voxels are as dark as air is in Hounsfield units."""
     return bool(_thinned(image).min() <= _CT_ONLY)
 
 
@@ -97,26 +97,26 @@ def _shown_range(image: np.ndarray, window: tuple[float, float] | None) -> tuple
 
 
 def section(scene: Scene, view: View, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Image and labels of a plane (rows, columns) as they are seen."""
+    """Returns image and labels of a plane (rows, columns) as they are seen."""
     step = -1 if view.rows == 0 else 1  # the head is up, and row 0 too
     image, labels = (array.take(index, view.across)[::step] for array in (scene.image, scene.labels))
     return image, labels
 
 
 def shaded(image: np.ndarray, window: tuple[float, float], rows: int, columns: int) -> np.ndarray:
-    """A picture of a plane: black at the lower end of the window, white at the upper."""
+    """Returns a picture of a plane: black at the lower end of the window, white at the upper."""
     low, high = window
     grey = np.clip((image.astype(np.float32) - low) / (high - low), 0, 1)
     return np.repeat(enlarged(grey, rows, columns)[..., None], 3, axis=2)
 
 
 def draw_outline(picture: np.ndarray, mask: np.ndarray, color: Color, fill: float = FAINT) -> None:
-    """The outline of a plane's mask over the picture of the plane, in place; filled with so much opacity."""
+    """Draws the outline of a plane's mask over the picture of the plane, in place; filled with so much opacity."""
     outline(picture, enlarged(mask.astype(np.float32), *picture.shape[:2]) > 0.5, color, fill)
 
 
 def around(mask: np.ndarray, spacing: Sequence[float], margin: float, least: float) -> tuple[slice, slice]:
-    """A square (in mm) around a plane's mask as far as the plane goes, the middle where the mask is empty.
+    """Returns a square (in mm) around a plane's mask as far as the plane goes, the middle where the mask is empty.
 
     It is wider than the mask by `margin` times its extent on each side, and at least `least` mm wide.
     """
@@ -131,7 +131,7 @@ def around(mask: np.ndarray, spacing: Sequence[float], margin: float, least: flo
 
 
 def fitting(millimetres: np.ndarray, side: int) -> tuple[int, int]:
-    """Rows and columns of pixels of a plane so large (mm) in a square of `side` pixels."""
+    """Returns rows and columns of pixels of a plane so large (mm) in a square of `side` pixels."""
     rows, columns = (max(1, round(mm * side / max(millimetres))) for mm in millimetres)
     return rows, columns
 
@@ -145,7 +145,9 @@ def squared(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def most_telling(areas: np.ndarray, annotated: frozenset[int]) -> int:
-    """The plane with the largest sections of the structures, each relative to its largest; annotated ones last."""
+    """Returns the plane with the largest sections of the structures, each relative to its largest; annotated
+    ones last.
+    """
     structures = areas[:, 1:]
     if not structures.any():
         return len(areas) // 2

@@ -34,7 +34,8 @@ def render_surfaces(
     colors: Mapping[int, Color],
     size: tuple[int, int],
 ) -> np.ndarray:
-    """Two views of the structures side by side, half from the front and half from the back: uint8 (rows, columns, 3).
+    """Renders two views of the structures side by side, half from the front and half from the back: uint8 (rows,
+    columns, 3).
 
     `labels` are uint8 (k, j, i) with axes that run to the head, the back and the left, `spacing` is in mm
     along the same axes, `size` is (rows, columns). Only labels in `colors` are drawn. Raises NoDrawing where VTK or

@@ -36,7 +36,7 @@ class Scene:
     resampled: Resampled | None = None
 
     def image_on(self, grid: Grid) -> Tensor:
-        """The image on a grid, never to be written to."""
+        """Returns the image on a grid, never to be written to."""
         return self.resampled.on(grid) if self.resampled else resample(self.image, grid)
 
     @cached_property
@@ -75,7 +75,9 @@ class Prompt:
 
 
 def known_fractions(scene: Scene, structure: int, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Share of structure and of background on each cell that holds an annotated voxel; both 0 elsewhere (k, j, i)."""
+    """Returns share of structure and of background on each cell that holds an annotated voxel; both 0 elsewhere (k, j,
+    i).
+    """
     axis, planes = scene.annotated
     labels = scene.labels.index_select(axis, planes)
     marked = torch.stack([labels == structure, labels != 0])
@@ -109,7 +111,9 @@ def make_prompt(scene: Scene, structure: int, grid: Grid) -> Prompt:
 
 
 def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Prompt:
-    """The prompt on a finer part of its grid: the geodesic competes there again, along edges that it sees better."""
+    """Returns the prompt on a finer part of its grid: the geodesic competes there again, along edges that it sees
+    better.
+    """
     part = grid.within(prompt.grid)
     image = prompt.appearance.standardise(scene.image_on(grid))
     fg, bg = known_fractions(scene, structure, grid)
@@ -120,7 +124,7 @@ def sharpened(prompt: Prompt, scene: Scene, structure: int, grid: Grid) -> Promp
 
 
 def make_channels(scene: Scene, structure: int, prompt: Prompt, grid: Grid, previous: Tensor | None = None) -> Tensor:
-    """Input channels (12, *grid.shape) on the prompt's own grid or on a finer part of it.
+    """Returns input channels (12, *grid.shape) on the prompt's own grid or on a finer part of it.
 
     `previous` is an earlier probability on `grid` (k, j, i).
     """

@@ -32,7 +32,7 @@ class Extent:
 
 
 def annotated_extent(labels: Tensor, structure: int) -> Extent | None:
-    """The extent of a structure in labels (k, j, i) uint8; None where it is not annotated."""
+    """Returns the extent of a structure in labels (k, j, i) uint8; None where it is not annotated."""
     mask = labels == structure
     found = [filled_planes(mask, axis) for axis in range(3)]
     if not len(found[0]):
@@ -49,7 +49,7 @@ def annotated_extent(labels: Tensor, structure: int) -> Extent | None:
 
 
 def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]) -> Box:
-    """Box around the annotated part of a structure, with margins, within `box_limits`.
+    """Returns box around the annotated part of a structure, with margins, within `box_limits`.
 
     `spacing` is in mm (k, j, i), `shape` that of the volume. Where all slices are parallel, the unseen axis gets at
     least the mean length seen in the slices.
@@ -71,7 +71,7 @@ def structure_box(extent: Extent, spacing: Sequence[float], shape: Sequence[int]
 
 
 def holding(box: Box, extent: Extent, limits: Box) -> Box:
-    """The box, grown with a margin on the sides where it does not hold an extent; as it is where it does."""
+    """Returns the box, grown with a margin on the sides where it does not hold an extent; as it is where it does."""
     start, stop = list(box.start), list(box.stop)
     for axis in range(3):
         if extent.low[axis] < start[axis]:
@@ -82,7 +82,9 @@ def holding(box: Box, extent: Extent, limits: Box) -> Box:
 
 
 def box_limits(extent: Extent, shape: Sequence[int]) -> Box:
-    """The box that no growth may leave: the volume, cut where an annotated slice says that the structure is absent."""
+    """Returns the box that no growth may leave: the volume, cut where an annotated slice says that the structure is
+    absent.
+    """
     start = [max((p for p in extent.empty[a] if p < extent.low[a]), default=0) for a in range(3)]
     stop = [min((p + 1 for p in extent.empty[a] if p >= extent.high[a]), default=shape[a]) for a in range(3)]
     return Box.of(start, stop)

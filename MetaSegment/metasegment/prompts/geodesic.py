@@ -46,7 +46,8 @@ def margin(image: Tensor, fg: Tensor, bg: Tensor, spacing: Sequence[float]) -> T
 
 
 def faded(margin: Tensor, fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
-    """The margin (k, j, i) less its fading beyond the slices that show the structure, where two or more are parallel.
+    """Returns the margin (k, j, i) less its fading beyond the slices that show the structure, where two or more are
+    parallel.
 
     `fg` is the share of structure on each cell, `known` the annotated cells, both (k, j, i); `spacing` in mm.
     """
@@ -71,7 +72,9 @@ def sweep_by_planes(distance: Tensor, cost: Tensor) -> None:
 
 
 def sweep_by_scan(distance: Tensor, cost: Tensor) -> None:
-    """The same as `sweep_by_planes`, up to rounding: from one end, the least of all distances less the way to them."""
+    """Returns the same as `sweep_by_planes`, up to rounding: from one end, the least of all distances less the way to
+    them.
+    """
     way = torch.cat([cost.new_zeros(1, *cost.shape[1:]), cost]).cumsum(0)[:, None]
     forwards = (distance - way).cummin(0).values + way
     backwards = (distance + way).flip(0).cummin(0).values.flip(0) - way

@@ -24,7 +24,9 @@ GPU_CELLS = 2**25
 
 
 def annotated_planes(known: Tensor) -> list[Tensor]:
-    """Indices of the fully known planes of a grid along k, j and i; of a grid known everywhere, those along k alone."""
+    """Returns indices of the fully known planes of a grid along k, j and i; of a grid known everywhere, those along k
+    alone.
+    """
     if bool(known.all()):
         nothing = torch.zeros(0, dtype=torch.long, device=known.device)
         return [torch.arange(known.shape[0], device=known.device), nothing, nothing]
@@ -33,7 +35,7 @@ def annotated_planes(known: Tensor) -> list[Tensor]:
 
 
 def distance_to_known(known: Tensor, spacing: Sequence[float]) -> Tensor:
-    """Distance of every cell to the nearest known cell in mm (k, j, i)."""
+    """Returns distance of every cell to the nearest known cell in mm (k, j, i)."""
     planes = annotated_planes(known)
     rest = _beside_planes(known, planes)
     if bool(rest.any()):
@@ -42,7 +44,7 @@ def distance_to_known(known: Tensor, spacing: Sequence[float]) -> Tensor:
 
 
 def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
-    """Signed distance to the interpolated surface in mm (k, j, i), positive inside.
+    """Returns signed distance to the interpolated surface in mm (k, j, i), positive inside.
 
     `fg` and `known` are boolean (k, j, i). Beyond the last slice the structure tapers off by one mm a mm; towards an
     empty slice it vanishes shortly before. Known cells outside fully known planes count as one oblique plane.
@@ -72,7 +74,9 @@ def interpolate(fg: Tensor, known: Tensor, spacing: Sequence[float]) -> Tensor:
 
 
 def signed_distance(mask: Tensor, spacing: Sequence[float]) -> Tensor:
-    """Signed distance in mm to the border of masks (n, …), positive inside; ±inf-like where a mask has no border."""
+    """Returns signed distance in mm to the border of masks (n, …), positive inside; ±inf-like where a mask has no
+    border.
+    """
     outside, inside = _squared_distance(mask, spacing), _squared_distance(~mask, spacing)
     half = 0.5 * min(spacing)
     return torch.where(mask, inside.sqrt() - half, half - outside.sqrt())

@@ -28,7 +28,9 @@ AWAY = 0.5
 
 
 def prior_box(prior: Tensor, grid: Grid, limits: Box, room: float = ROOM) -> Box | None:
-    """The box around what a prior (k, j, i), 0…1, on a grid holds probable, within limits; None where nothing is."""
+    """Returns the box around what a prior (k, j, i), 0…1, on a grid holds probable, within limits; None where nothing
+    is.
+    """
     found = ends(prior > min(PROBABLE, SHARE * float(prior.max())), STRAY)
     if found is None:
         return None
@@ -43,7 +45,8 @@ def prior_box(prior: Tensor, grid: Grid, limits: Box, room: float = ROOM) -> Box
 
 
 def prior_channels(image: Tensor, prior: Tensor, spacing: Sequence[float]) -> Tensor:
-    """Input channels (12, k, j, i) for an image and a prior, 0…1, both (k, j, i) on one grid of cells of `spacing` mm.
+    """Returns input channels (12, k, j, i) for an image and a prior, 0…1, both (k, j, i) on one grid of cells of
+    `spacing` mm.
 
     No cell is annotated. What a channel says of slices otherwise it says of the prior: intensities are weighted by it,
     the interpolation is its signed distance, and the cells where it is sure compete for the others.

@@ -33,7 +33,7 @@ TOLERANCE, ROUNDS = 1e-3, 60
 def walk(
     scene: Scene, structure: int, appearance: Appearance, grid: Grid, earlier: Tensor | None, pull: float = PULL
 ) -> Tensor:
-    """Probability of the structure, 0…1 (k, j, i) on a grid.
+    """Returns probability of the structure, 0…1 (k, j, i) on a grid.
 
     Walks end at annotated and stroked cells and, where there is an `earlier` probability (k, j, i) on the grid, on its
     faces or anywhere by a small chance, which both then say what it says there.

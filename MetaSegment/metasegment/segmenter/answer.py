@@ -53,24 +53,25 @@ class StructureAnswer:
 
 
 def coarse_answer(strategy: Strategy, state: State, query: Query, engine: Engine) -> Answer:
-    """The strategy's answer on the query's grid."""
+    """Returns the strategy's answer on the query's grid."""
     return Answer(query.grid, torch.sigmoid(strategy.predict(state, query, engine)))
 
 
 def informed(query: Query, prior: Answer | None) -> Query:
-    """The query with a prior as the earlier answer, if there is one."""
+    """Returns the query with a prior as the earlier answer, if there is one."""
     if prior is None:
         return query
     return replace(query, previous=resample(prior.probability, query.grid.within(prior.grid)))
 
 
 def seen_from(region: Region, answer: Answer) -> Answer:
-    """An answer in the volume's coordinates, in those of a region."""
+    """Returns an answer in the volume's coordinates, in those of a region."""
     return Answer(Grid(answer.grid.box.seen_from(region), answer.grid.shape), answer.probability)
 
 
 def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, first: Answer, engine: Engine) -> Answer:
-    """A weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is finer.
+    """Returns a weighted blend of strategies, again around what it finds on a grid as fine as the volume, where that is
+    finer.
 
     Weights sum to one; probabilities are blended. `query` is on the coarse grid; `first` goes in as the earlier answer
     where the grid is finer.
@@ -81,7 +82,9 @@ def refined(members: Sequence[tuple[float, Strategy, State]], query: Query, firs
 
 
 def finer(query: Query, coarse: Answer, first: Answer) -> Query:
-    """The query on a grid as fine as the volume around what the coarse answer found; itself where that is no finer."""
+    """Returns the query on a grid as fine as the volume around what the coarse answer found; itself where that is no
+    finer.
+    """
     grid = fine_grid(coarse, query.scene)
     if grid is None:
         return query
@@ -104,7 +107,7 @@ def blended(members: Sequence[tuple[float, Strategy, State]], query: Query, engi
 
 
 def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
-    """The grid for refinement; None where the coarse grid is about as fine, or nothing was found."""
+    """Returns the grid for refinement; None where the coarse grid is about as fine, or nothing was found."""
     found = ends(coarse.probability > FOUND)
     if found is None:
         return None
@@ -118,5 +121,5 @@ def fine_grid(coarse: Answer, scene: Scene) -> Grid | None:
 
 
 def prompt_for(scene: Scene, structure: int, box: Box) -> Prompt:
-    """The prompt on the coarse grid of a box."""
+    """Returns the prompt on the coarse grid of a box."""
     return make_prompt(scene, structure, working_grid(box, scene.spacing, COARSE_CELLS))

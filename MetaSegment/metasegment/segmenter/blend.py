@@ -26,11 +26,11 @@ class Blend:
     experience: tuple[float, float, float]
 
     def of(self, probabilities: Mapping[str, Tensor]) -> Tensor:
-        """The blended probability."""
+        """Returns the blended probability."""
         return torch.stack([weight * probabilities[name] for name, weight in self.weights.items()]).sum(0)
 
     def expected(self, shown: int) -> float:
-        """Its Dice in experience with so many slices that show the structure."""
+        """Returns its Dice in experience with so many slices that show the structure."""
         return self.experience[0 if shown < 2 else 1 if shown < 4 else 2]
 
 
@@ -46,7 +46,7 @@ BLENDS = (
 
 
 def best_blend(folds: Sequence[Fold], answers: Sequence[Mapping[str, Tensor]], shown: int) -> Blend:
-    """The blend with the highest Dice on slices hidden between others, weighed against experience.
+    """Returns the blend with the highest Dice on slices hidden between others, weighed against experience.
 
     `answers` are the members' probabilities for each fold by name. Without such slices experience alone decides.
     """

@@ -37,10 +37,10 @@ class Case:
         return with_strokes(with_carried(self.first, self.query), self.query)
 
     def folds(self) -> list[Fold]:
-        """Its annotated slices hidden one at a time, with the prior, which knows none of them."""
+        """Returns its annotated slices hidden one at a time, with the prior, which knows none of them."""
         folds = make_folds(self.support, self.prompt.grid.box)
         return [replace(fold, query=informed(fold.query, self.prior)) for fold in folds]
 
     def answered(self, answer: Answer, strategy: str, estimated_dice: float = 0.0) -> StructureAnswer:
-        """An answer as the one for this structure."""
+        """Returns an answer as the one for this structure."""
         return StructureAnswer(self.support.structure, self.region, answer, strategy, estimated_dice)

@@ -46,14 +46,14 @@ class _Stretch:
     share: float
 
     def area(self, index: int) -> float:
-        """Logarithm of the interpolated area on a plane."""
+        """Returns logarithm of the interpolated area on a plane."""
         part = (index - self.at[0]) / (self.at[1] - self.at[0])
         return (1 - part) * self.areas[0] + part * self.areas[1]
 
 
 def regularise(answer: Answer, scene: Scene, structure: int) -> Answer:
-    """The answer with the cross-sections of a tube drawn to those on its slices, by a threshold for each plane; then on
-    the voxels of the scene, since areas of a few voxels are counted. Unchanged where slices show no tube.
+    """Returns the answer with the cross-sections of a tube drawn to those on its slices, by a threshold for each plane;
+    then on the voxels of the scene, since areas of a few voxels are counted. Unchanged where slices show no tube.
 
     Within a plane the most probable voxels are taken; probabilities stay so that 0.5 is the border.
     """

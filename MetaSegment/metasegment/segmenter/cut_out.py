@@ -17,7 +17,7 @@ from ..volume import Volume
 
 
 def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
-    """Where the annotated slices show the structure; looks at their voxels only, however large the volume."""
+    """Tells where the annotated slices show the structure; looks at their voxels only, however large the volume."""
     shape = annotation.labels.shape
     finished = finished_slices(annotation, structure)
     found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in finished]
@@ -34,7 +34,7 @@ def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
 
 
 def with_stroked(extent: Extent, annotation: Annotation, structure: int) -> Extent:
-    """The extent of a structure with the voxels stroked as in."""
+    """Returns the extent of a structure with the voxels stroked as in."""
     inside = stroke_of(annotation, structure).inside
     if not len(inside):
         return extent
@@ -45,7 +45,7 @@ def with_stroked(extent: Extent, annotation: Annotation, structure: int) -> Exte
 
 
 def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Region) -> Support:
-    """The part of volume and annotation in a region, with the annotated slices that cross it."""
+    """Returns the part of volume and annotation in a region, with the annotated slices that cross it."""
     drawn = torch.from_numpy(np.ascontiguousarray(annotation.labels[region]))
     # Slices that are finished for others only say nothing: below, what is known of this structure is filled in.
     labels = torch.zeros_like(drawn) if annotation.finished else drawn

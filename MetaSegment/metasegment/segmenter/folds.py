@@ -30,14 +30,15 @@ class Fold:
     between: bool
 
     def dice(self, probability: Tensor) -> float:
-        """Dice of a thresholded probability (k, j, i) on the cells of the hidden slice."""
+        """Returns Dice of a thresholded probability (k, j, i) on the cells of the hidden slice."""
         return dice(
             probability[self.training_slice.cells] > 0.5, self.training_slice.target[self.training_slice.cells] > 0.5
         )
 
 
 def make_folds(support: Support, box: Box) -> list[Fold]:
-    """Folds for evenly chosen slices that show the structure, on a grid of the box; none where fewer than two do.
+    """Returns folds for evenly chosen slices that show the structure, on a grid of the box; none where fewer than two
+    do.
 
     A slice whose cells are all known from others as well asks for nothing and makes no fold.
     """
@@ -52,8 +53,8 @@ def make_folds(support: Support, box: Box) -> list[Fold]:
 
 
 def make_training_slices(support: Support, box: Box, folds: Sequence[Fold]) -> list[TrainingSlice]:
-    """What a strategy may learn from: its folds' training slices; without folds, halves of the one slice that shows the
-    structure, each hidden while the other is shown.
+    """Returns what a strategy may learn from: its folds' training slices; without folds, halves of the one slice that
+    shows the structure, each hidden while the other is shown.
 
     Halves teach, but say too little about other slices to judge by.
     """

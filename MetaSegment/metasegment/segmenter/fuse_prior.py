@@ -17,7 +17,7 @@ FAR = 0.6
 
 
 def fuse_prior(answer: Answer, case: Case, fit: float) -> Answer:
-    """The answer, drawn to the case's prior by its `fit` on the slices, 0…1, and the distance to them."""
+    """Returns the answer, drawn to the case's prior by its `fit` on the slices, 0…1, and the distance to them."""
     weight = (fit - LEAST_FIT) / (1 - LEAST_FIT)
     if case.prior is None or weight <= 0:
         return answer

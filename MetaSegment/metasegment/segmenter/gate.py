@@ -69,7 +69,7 @@ class Gate:
         return case.answered(answer, _described(blend, learner.name), quality)
 
     def answer_with(self, name: str, case: Case) -> StructureAnswer:
-        """The answer of one strategy as it is, with its expected Dice."""
+        """Returns the answer of one strategy as it is, with its expected Dice."""
         folds = case.folds()
         strategy = self.strategies[name]
         state = self._taught(strategy, make_training_slices(case.support, case.prompt.grid.box, folds))
@@ -109,7 +109,7 @@ class Gate:
             return {}
 
     def predicted(self, strategy: Strategy, state: State, folds: Sequence[Fold]) -> list[Tensor]:
-        """Probabilities with which a strategy finds each fold's slice again."""
+        """Returns probabilities with which a strategy finds each fold's slice again."""
         probabilities = []
         for fold in folds:
             self.progress.check()
@@ -118,14 +118,16 @@ class Gate:
 
 
 def seeing(folds: Sequence[Fold], answers: Sequence[Tensor]) -> list[Fold]:
-    """The folds with the learned answers (probabilities) as earlier ones, for the members that start from them."""
+    """Returns the folds with the learned answers (probabilities) as earlier ones, for the members that start
+    from them.
+    """
     return [
         replace(fold, query=replace(fold.query, previous=answer)) for fold, answer in zip(folds, answers, strict=True)
     ]
 
 
 def evidence_of(case: Case, folds: Sequence[Fold], answers: Sequence[Tensor]) -> Evidence:
-    """What speaks for the in-context answer, and how well `answers` found the folds' slices again."""
+    """Returns what speaks for the in-context answer, and how well `answers` found the folds' slices again."""
     again = mean(fold.dice(answer) for fold, answer in zip(folds, answers, strict=True)) if folds else None
     probability = case.first.probability
     inside, outside = known_fractions(case.support.scene, case.support.structure, case.prompt.grid)

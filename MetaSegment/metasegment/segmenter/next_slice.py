@@ -15,7 +15,8 @@ FAR = 0.15
 
 
 def suggest_next_slice(map_: Map, annotation: Annotation) -> NextSlice | None:
-    """The plane, of all three axes, with the most uncertainty far from known slices for each voxel of contour to draw.
+    """Returns the plane, of all three axes, with the most uncertainty far from known slices for each voxel of contour
+    to draw.
 
     None where nothing was found or every plane is known. Largest gap weighted by uncertainty, after the quality head of
     Mem3D (arXiv 2106.10686) in spirit.

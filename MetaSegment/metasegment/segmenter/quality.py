@@ -29,20 +29,20 @@ class Evidence:
 
 
 def expected_overlap(probability: Tensor, cells: Tensor) -> float:
-    """Dice of the thresholded answer that its own probabilities (k, j, i) expect on some cells."""
+    """Returns Dice of the thresholded answer that its own probabilities (k, j, i) expect on some cells."""
     inside = probability[cells]
     mask = inside > 0.5
     return float(2 * inside[mask].sum() / (inside.sum() + mask.sum()).clamp(min=1))
 
 
 def estimated_dice(evidence: Evidence) -> float:
-    """A linear fit to the validation structures (README, Accuracy), 0…1."""
+    """Returns a linear fit to the validation structures (README, Accuracy), 0…1."""
     weights = WITHOUT_FOLDS if evidence.again is None else WITH_FOLDS
     terms = (1.0, evidence.confidence, evidence.agreement, evidence.again or 0.0)
     return min(1.0, max(0.0, sum(w * t for w, t in zip(weights, terms, strict=True))))
 
 
 def recalled_dice(agreement: float, growth: float) -> float:
-    """The expected Dice of what a task recalls without a slice, 0…1; arguments as for transfer.Sighting."""
+    """Returns the expected Dice of what a task recalls without a slice, 0…1; arguments as for transfer.Sighting."""
     constant, agreeing, growing = RECALLED
     return min(1.0, max(0.0, constant + agreeing * agreement + growing * min(MOST_GROWTH, abs(growth))))

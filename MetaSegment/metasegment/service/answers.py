@@ -35,7 +35,7 @@ _log = logging.getLogger("metasegment.service")
 
 
 async def binary(body: Body, request: Request, threads: Executor) -> Response:
-    """A body in pieces, as octets; compressed for a client that accepts it, which those on loopback do not."""
+    """Returns a body in pieces, as octets; compressed for a client that accepts it, which those on loopback do not."""
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         body = await asyncio.get_running_loop().run_in_executor(threads, _compressed, body)

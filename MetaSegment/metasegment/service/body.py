@@ -16,7 +16,7 @@ GZIP = 16 + zlib.MAX_WBITS
 
 
 async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The body as it comes in, inflated; refused as soon as it is, or says it is, longer than `most` bytes."""
+    """Returns the body as it comes in, inflated; refused as soon as it is, or says it is, longer than `most` bytes."""
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise invalid("the body's Content-Encoding must be gzip or absent")
@@ -35,13 +35,13 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 def length(request: Request, most: int) -> int:
-    """Bytes that the body will have; `most` where its head does not tell."""
+    """Returns bytes that the body will have; `most` where its head does not tell."""
     declared = request.headers.get("content-length", "")
     return int(declared) if declared.isdecimal() and "content-encoding" not in request.headers else most
 
 
 async def whole(request: Request, most: int) -> bytearray:
-    """The body at once; it grows in place, as pieces to be joined would take twice its memory."""
+    """Returns the body at once; it grows in place, as pieces to be joined would take twice its memory."""
     body = bytearray()
     async for piece in pieces(request, most):
         body += piece

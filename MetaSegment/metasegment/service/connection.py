@@ -132,6 +132,6 @@ class PatientConnection(HttpToolsProtocol, BufferedProtocol):
 
 
 def patient_connection(limits: Limits) -> type[PatientConnection]:
-    """The class that uvicorn makes a connection from, with these limits."""
+    """Returns the class that uvicorn makes a connection from, with these limits."""
     buffer = memoryview(bytearray(_READ_BYTES))
     return type("PatientConnection", (PatientConnection,), {"limits": limits, "buffer": buffer})

@@ -59,7 +59,8 @@ class Job:
         return f"preview {self.id}"
 
     def is_superseded_by(self, newer: Job) -> bool:
-        """Whether the newer one asks the same again: same client, kind, volume and task, and a structure in common.
+        """Tells whether the newer one asks the same again: same client, kind, volume and task, and a structure in
+        common.
 
         Labels of different tasks have nothing to do with each other.
         """

@@ -90,7 +90,7 @@ class Jobs:
             self._tell()
 
     def is_over(self, job: Job) -> bool:
-        """Whether a running job should stop: it was cancelled or superseded, or the service stops."""
+        """Tells whether a running job should stop: it was cancelled or superseded, or the service stops."""
         return self.closed or job.state != "running"
 
     def finish(self, job: Job, outcome: Body | Problem) -> None:
@@ -109,7 +109,7 @@ class Jobs:
                 self._end(job, "cancelled", Problem(messages.CANCELLED, "the job was cancelled"))
 
     def find(self, id_: str, client: str | None) -> Job:
-        """The job of that id; refuses where there is none, or it is another client's than the one named."""
+        """Returns the job of that id; refuses where there is none, or it is another client's than the one named."""
         with self._changed:
             job = self._jobs.get(id_)
             if job is None or client not in (None, job.client):
@@ -117,7 +117,7 @@ class Jobs:
             return job
 
     def status(self, job: Job) -> JobStatus:
-        """Where a job is; its client counts as still there."""
+        """Tells where a job is; its client counts as still there."""
         with self._changed:
             job.asked = time.monotonic()
             position = 0

@@ -24,7 +24,7 @@ _FORGIVEN_SECONDS, _ADDRESSES = 600.0, 4096
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this computer alone."""
+    """Tells whether an address to listen on can be reached from this computer alone."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -32,14 +32,14 @@ def is_loopback(host: str) -> bool:
 
 
 def names_loopback(host_header: str) -> bool:
-    """Whether a Host header calls this computer by one of its own names, in any case and with any port."""
+    """Tells whether a Host header calls this computer by one of its own names, in any case and with any port."""
     host_header = host_header.lower()
     name, _, port = host_header.rpartition(":")
     return host_header in _LOOPBACK_NAMES or (name in _LOOPBACK_NAMES and port.isdecimal())
 
 
 def token_fits(token: str, given: str) -> bool:
-    """Whether what was given is the token, found out in a time that tells nothing about it."""
+    """Tells whether what was given is the token, found out in a time that tells nothing about it."""
     expected, actual = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (token, given))
     return hmac.compare_digest(expected, actual)
 

@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """A socket on an address, port 0 for any free one; InputError where that is impossible."""
+    """Returns a socket on an address, port 0 for any free one; InputError where that is impossible."""
     if not 0 <= port < 2**16:  # glibc would take another, modulo that
         raise InputError(f"cannot listen on port {port}: choose one below 65536")
     try:

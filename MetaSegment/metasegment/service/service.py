@@ -74,7 +74,7 @@ class Service:
         self.store.expire()
 
     def announce(self, manifest: Manifest) -> tuple[str, HeldVolume]:
-        """The address of a volume, and where its chunks go or already are; refuses what will never fit."""
+        """Returns the address of a volume, and where its chunks go or already are; refuses what will never fit."""
         size = check_manifest(manifest, sys.maxsize)
         if size > self.limits.memory_bytes:
             raise too_large(f"the volume has {size:,} bytes and the service takes {self.limits.memory_bytes:,}")
@@ -88,7 +88,7 @@ class Service:
         return key, held
 
     def held(self, key: str) -> HeldVolume:
-        """The volume at an address, complete or not."""
+        """Returns the volume at an address, complete or not."""
         if (held := self.store.get(key)) is None:
             raise Refusal(messages.UNKNOWN_VOLUME, "the service does not have this volume; send it first")
         return held
@@ -106,14 +106,14 @@ class Service:
         self.store.put(_task_key(key), file, len(file), self.limits.volume_idle_seconds)
 
     def task_file(self, key: str) -> bytes:
-        """The file of the task at an address."""
+        """Returns the file of the task at an address."""
         file: bytes | None = self.store.get(_task_key(key))
         if file is None:
             raise Refusal(messages.UNKNOWN_TASK, "the service does not have this task; send it first")
         return file
 
     def job(self, body: bytearray, client: str, host: str) -> Job:
-        """The job that a body describes; raises FormatError where it is unusable."""
+        """Returns the job that a body describes; raises FormatError where it is unusable."""
         request, packed = decode_job(body)
         volume = self.held(request.volume).volume()
         file = self.task_file(request.task) if request.task else b""

@@ -30,7 +30,7 @@ class Buffers:
 
     @contextmanager
     def one_of(self, size: int) -> Iterator[np.ndarray]:
-        """A buffer of at least `size` bytes, for a while."""
+        """Returns a buffer of at least `size` bytes, for a while."""
         fits = self._free and size <= CHUNK_BYTES
         buffer = self._free.pop() if fits else np.empty(max(size, CHUNK_BYTES), np.uint8)
         try:
@@ -50,13 +50,13 @@ class HeldVolume:
         self._octets = np.empty(size, np.uint8)
 
     def volume(self) -> Volume:
-        """The volume, on the buffer itself; refused until it is complete."""
+        """Returns the volume, on the buffer itself; refused until it is complete."""
         if self.missing:
             raise Refusal(messages.INCOMPLETE_VOLUME, f"{len(self.missing)} chunks of the volume are still missing")
         return volume_from(self.manifest, self._octets.data)
 
     def chunk_bytes(self, number: int) -> int:
-        """The length of a chunk; raises FormatError for one that the volume lacks."""
+        """Returns the length of a chunk; raises FormatError for one that the volume lacks."""
         span = chunk_span(self.manifest, number)
         return span.stop - span.start
 

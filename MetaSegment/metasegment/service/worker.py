@@ -113,7 +113,9 @@ def _answer(
 
 
 def described(error: BaseException) -> str:
-    """An error by its type and the last places it came through; its text may hold what is private, and is left out."""
+    """Returns an error by its type and the last places it came through; its text may hold what is private, and is left
+    out.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     return f"{type(error).__name__} at {places}"

@@ -21,12 +21,12 @@ __all__ = [
 
 
 def all_strategies() -> dict[str, Strategy]:
-    """Every strategy of this folder, by name."""
+    """Returns every strategy of this folder, by name."""
     modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
     strategies = (module.STRATEGY for module in modules if hasattr(module, "STRATEGY"))
     return {strategy.name: strategy for strategy in strategies}
 
 
 def all_meta_strategies() -> dict[str, MetaStrategy]:
-    """Those of them that have meta-parameters of their own, by name."""
+    """Returns those of them that have meta-parameters of their own, by name."""
     return {name: strategy for name, strategy in all_strategies().items() if isinstance(strategy, MetaStrategy)}

@@ -39,7 +39,7 @@ class Support:
     annotated_slices: tuple[Tensor, ...]
 
     def showing(self, kept: Sequence[int]) -> Scene:
-        """The scene with the numbered slices alone; voxels where two slices cross stay with either."""
+        """Returns the scene with the numbered slices alone; voxels where two slices cross stay with either."""
         labels = torch.zeros_like(self.scene.labels)
         for number in kept:
             sheet = self.annotated_slices[number]
@@ -47,7 +47,7 @@ class Support:
         return replace(self.scene, labels=labels)
 
     def without(self, hidden: int) -> Scene:
-        """The scene with one slice hidden."""
+        """Returns the scene with one slice hidden."""
         return self.showing([n for n in range(len(self.annotated_slices)) if n != hidden])
 
     @property
@@ -61,7 +61,7 @@ class Support:
         return [number for number in range(len(self.annotated_slices)) if self.shown_in(number)]
 
     def shown_in(self, number: int) -> bool:
-        """Whether the structure is on the slice."""
+        """Tells whether the structure is on the slice."""
         return bool((self.scene.labels.view(-1)[self.annotated_slices[number]] == self.structure).any())
 
 
@@ -104,7 +104,7 @@ class Strategy(Protocol):
         ...
 
     def predict(self, state: State, query: Query, engine: Engine) -> Tensor:
-        """Logits (k, j, i) float32 on the query's grid."""
+        """Returns logits (k, j, i) float32 on the query's grid."""
         ...
 
 
@@ -126,7 +126,7 @@ class MetaStrategy(Strategy, Protocol):
     """A strategy with meta-parameters of its own, learnt over many tasks on top of a meta-trained network."""
 
     def initial(self, network: nn.Module) -> dict[str, Tensor]:
-        """The meta-parameters before meta-training: float32, and best such that the strategy is no worse than
+        """Returns the meta-parameters before meta-training: float32, and best such that the strategy is no worse than
         in-context.
         """
         ...
@@ -134,7 +134,8 @@ class MetaStrategy(Strategy, Protocol):
     def meta_gradient(
         self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine
     ) -> tuple[float, dict[str, Tensor]]:
-        """Loss on the task's query after adapting to its training slices, and its gradient or what stands for it.
+        """Returns loss on the task's query after adapting to its training slices, and its gradient or what stands for
+        it.
 
         `meta` are leaves that require gradients, on the engine's device.
         """

@@ -42,7 +42,7 @@ class GradientStrategy:
     adapts: Callable[[str], bool] = lambda name: True
 
     def initial(self, network: nn.Module) -> Parameters:
-        """No offset, and the same step size everywhere."""
+        """Returns no offset, and the same step size everywhere."""
         own = adaptable_parameters(network)
         start = {OFFSET + name: torch.zeros_like(p, requires_grad=False) for name, p in own.items()}
         if not self.learns_rates:
@@ -66,13 +66,13 @@ class GradientStrategy:
         return engine.logits(query.channels, state)
 
     def meta_gradient(self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> tuple[float, Parameters]:
-        """The query's loss after the inner loop, differentiated through it."""
+        """Returns the query's loss after the inner loop, differentiated through it."""
         loss = query_loss(self.adapted(meta, task, engine), task, engine)
         gradients = torch.autograd.grad(loss, list(meta.values()))
         return float(loss.detach()), dict(zip(meta, gradients, strict=True))
 
     def adapted(self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> Parameters:
-        """Parameters after the inner loop of meta-training, as functions of the meta-parameters."""
+        """Returns parameters after the inner loop of meta-training, as functions of the meta-parameters."""
         parameters = starting_point(meta, engine.network)
         for step, training_slice in enumerate(in_turn(task.slices, TRAINED_STEPS, seed=0)):
             parameters = self.stepped(parameters, training_slice, step, meta, engine, self.second_order)
@@ -87,7 +87,7 @@ class GradientStrategy:
         engine: Engine,
         second_order: bool,
     ) -> Parameters:
-        """The parameters after one gradient step on a training slice."""
+        """Returns the parameters after one gradient step on a training slice."""
         names = [name for name in parameters if self.adapts(name)]
         loss = training_loss(parameters, training_slice, engine)
         gradients = torch.autograd.grad(loss, [parameters[n] for n in names], create_graph=second_order)
@@ -96,17 +96,17 @@ class GradientStrategy:
 
 
 def starting_point(meta: Mapping[str, Tensor], network: nn.Module) -> Parameters:
-    """The network's own parameters plus their learnt offsets."""
+    """Returns the network's own parameters plus their learnt offsets."""
     return {name: p.detach() + meta[OFFSET + name] for name, p in adaptable_parameters(network).items()}
 
 
 def query_loss(parameters: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> Tensor:
-    """The outer loss: on what was not annotated, all annotated slices being shown."""
+    """Returns the outer loss: on what was not annotated, all annotated slices being shown."""
     logits = engine.forward(task.channels, parameters)
     return segmentation_loss(logits, task.target.to(engine.device), task.weight.to(engine.device))
 
 
 def rate_of(meta: Mapping[str, Tensor], name: str, step: int) -> Tensor | float:
-    """The step size for a tensor; steps beyond those trained repeat the last one's."""
+    """Returns the step size for a tensor; steps beyond those trained repeat the last one's."""
     learnt = meta.get(LOG_RATE + name)
     return STEP_SIZE if learnt is None else learnt[min(step, len(learnt) - 1)].exp()

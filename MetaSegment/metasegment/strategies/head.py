@@ -36,7 +36,7 @@ class Head:
         return self.start(feature_count(network))
 
     def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
-        """One pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
+        """Takes one pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
         meta = engine.learnt(self.name)
         cells = read_training_slices(slices, engine, seed, time_left)
         return self.adapt(meta, cells) if cells else {}
@@ -49,7 +49,7 @@ class Head:
         return self.answer(here, described(features, logits, query.channels), logits)
 
     def meta_gradient(self, meta: Meta, task: MetaTask, engine: Engine) -> tuple[float, dict[str, Tensor]]:
-        """The query's loss, differentiated through the head and what it learnt from the training slices."""
+        """Returns the query's loss, differentiated through the head and what it learnt from the training slices."""
         cells = read_training_slices(task.slices, engine, seed=0, time_left=lambda: True)
         with torch.no_grad():
             features, logits = engine.forward_features(task.channels)

@@ -33,7 +33,7 @@ class HyperFilm:
     name = "hyper_film"
 
     def initial(self, network: nn.Module) -> dict[str, Tensor]:
-        """Random hidden layers, and a last one of zeros: it changes nothing."""
+        """Returns random hidden layers, and a last one of zeros: it changes nothing."""
         generator = Generator().manual_seed(0)
         sizes = [GROUPS * (feature_count(network) + 1), HIDDEN, HIDDEN]
         outputs = sum(p.numel() for p in decoder_affines(network).values())
@@ -45,7 +45,7 @@ class HyperFilm:
         return layers
 
     def fit(self, slices: Sequence[TrainingSlice], engine: Engine, steps: int, seed: int, time_left: TimeLeft) -> State:
-        """One pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
+        """Takes one pass for each training slice; nothing, the in-context answer, where they do not show both sides."""
         meta = engine.learnt(self.name)
         cells = read_training_slices(slices, engine, seed, time_left)
         return {n: p.detach() for n, p in modulated(meta, cells, engine.network).items()} if cells else {}
@@ -56,7 +56,9 @@ class HyperFilm:
     def meta_gradient(
         self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine
     ) -> tuple[float, dict[str, Tensor]]:
-        """The query's loss with the affines that the outer network sets, differentiated through both networks."""
+        """Returns the query's loss with the affines that the outer network sets, differentiated through
+        both networks.
+        """
         cells = read_training_slices(task.slices, engine, seed=0, time_left=lambda: True)
         affines = modulated(meta, cells, engine.network) if cells else {}
         before = engine.network.get_parameter(BEFORE_DECODER).detach().clone().requires_grad_()
@@ -71,7 +73,7 @@ def decoder_affines(network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def modulated(meta: Mapping[str, Tensor], cells: Cells, network: nn.Module) -> dict[str, Tensor]:
-    """The decoder's affines as the outer network sets them for these cells."""
+    """Returns the decoder's affines as the outer network sets them for these cells."""
     own = decoder_affines(network)
     hidden = summary(cells)
     for n in range(2):
@@ -82,8 +84,8 @@ def modulated(meta: Mapping[str, Tensor], cells: Cells, network: nn.Module) -> d
 
 
 def summary(cells: Cells) -> Tensor:
-    """What the outer network reads: mean features of the cells of either side that the in-context pass found, and of
-    those it missed, softly told apart, each with its share of the side (GROUPS * (f + 1),).
+    """Returns what the outer network reads: mean features of the cells of either side that the in-context pass found,
+    and of those it missed, softly told apart, each with its share of the side (GROUPS * (f + 1),).
     """
     found = (1 + cells.sides * cells.features[:, ANSWER]) / 2
     groups = []

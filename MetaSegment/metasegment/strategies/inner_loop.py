@@ -33,7 +33,9 @@ def adaptable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def in_turn(slices: Sequence[TrainingSlice], steps: int, seed: int) -> Iterator[TrainingSlice]:
-    """A training slice for each step: all of them in a random order, then in another; none where there are none."""
+    """Returns a training slice for each step: all of them in a random order, then in another; none where there are
+    none.
+    """
     generator = Generator().manual_seed(seed)
     for step in range(steps if slices else 0):
         if step % len(slices) == 0:
@@ -56,7 +58,9 @@ def training_loss(parameters: Mapping[str, Tensor], training_slice: TrainingSlic
 
 
 def slab(training_slice: TrainingSlice) -> TrainingSlice:
-    """The training slice on SLAB cells around its slice, along the axis it lies across; an oblique one as it is."""
+    """Returns the training slice on SLAB cells around its slice, along the axis it lies across; an oblique one as it
+    is.
+    """
     window = [slice(None)]
     for axis, size in enumerate(training_slice.cells.shape):
         found = filled_planes(training_slice.cells, axis)

@@ -26,7 +26,7 @@ Solver = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def linear_head(name: str, solve: Solver) -> Head:
-    """The head with weights from a solver."""
+    """Returns the head with weights from a solver."""
     return Head(name, start, partial(adapted, solve), corrected)
 
 
@@ -48,7 +48,7 @@ def start(features: int) -> dict[str, Tensor]:
 
 
 def adapted(solve: Solver, meta: Meta, cells: Cells) -> dict[str, Tensor]:
-    """One weight for each feature: what it adds to the in-context logit."""
+    """Returns one weight for each feature: what it adds to the in-context logit."""
     shares = shares_of(cells.sides, meta["balance"])
     weights = solve(cells.features, cells.sides, shares, meta["log_penalty"].exp(), meta["prior"])
     unit = torch.eye(len(weights), dtype=weights.dtype, device=weights.device)
@@ -56,12 +56,14 @@ def adapted(solve: Solver, meta: Meta, cells: Cells) -> dict[str, Tensor]:
 
 
 def corrected(state: State, features: Tensor, logits: Tensor) -> Tensor:
-    """The in-context logits (k, j, i) with the correction."""
+    """Returns the in-context logits (k, j, i) with the correction."""
     return logits + torch.einsum("f,fkji->kji", state["correction"], features)
 
 
 def shares_of(sides: Tensor, balance: Tensor) -> Tensor:
-    """Each cell's share of the loss (n,), summing to one: the same for all at balance 0, each side one half at 1."""
+    """Returns each cell's share of the loss (n,), summing to one: the same for all at balance 0, each side one half at
+    1.
+    """
     inside = (sides > 0).sum().to(sides)
     weight = torch.where(sides > 0, inside**-balance, (len(sides) - inside) ** -balance)
     return weight / weight.sum()

@@ -59,7 +59,7 @@ def adapted(meta: Meta, cells: Cells) -> dict[str, Tensor]:
 
 
 def local_means(cells: Cells, side: int) -> Tensor:
-    """Mean features of one side's cells (n, f): of all of them, then of each window with enough."""
+    """Returns mean features of one side's cells (n, f): of all of them, then of each window with enough."""
     mine = cells.sides == side
     features, places = cells.features[mine], cells.places[mine].clone()
     places[:, 1:] //= WINDOW
@@ -70,7 +70,7 @@ def local_means(cells: Cells, side: int) -> Tensor:
 
 
 def compared(state: State, features: Tensor, logits: Tensor) -> Tensor:
-    """The in-context logits (k, j, i) mixed with those of the prototypes."""
+    """Returns the in-context logits (k, j, i) mixed with those of the prototypes."""
     unsure = logits.abs() < SURE
     chunks = [_lead(state, chunk) for chunk in features[:, unsure].T.split(CHUNK)]
     own = state["temperature"] * (torch.cat(chunks) - state["threshold"])

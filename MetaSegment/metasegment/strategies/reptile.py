@@ -19,7 +19,9 @@ class Reptile(GradientStrategy):
     """The query is looked at for the curves alone."""
 
     def meta_gradient(self, meta: Mapping[str, Tensor], task: MetaTask, engine: Engine) -> tuple[float, Parameters]:
-        """The query's loss after the inner loop, and start minus end, which an optimiser may take for a gradient."""
+        """Returns the query's loss after the inner loop, and start minus end, which an optimiser may take for a
+        gradient.
+        """
         end = self.adapted(meta, task, engine)
         with torch.no_grad():
             loss = float(query_loss(end, task, engine))

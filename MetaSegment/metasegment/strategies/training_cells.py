@@ -35,15 +35,15 @@ class Cells:
 
 
 def described(features: Tensor, logits: Tensor, channels: Tensor) -> Tensor:
-    """Features of each cell (f, k, j, i): what the last layer sees, image, likelihood, the in-context answer as -1…1,
-    and 1.
+    """Returns features of each cell (f, k, j, i): what the last layer sees, image, likelihood, the in-context answer as
+    -1…1, and 1.
     """
     joining = channels[list(JOINING)].to(features)
     return torch.cat([features, joining, torch.tanh(logits / 2)[None], torch.ones_like(logits)[None]])
 
 
 def feature_count(network: nn.Module) -> int:
-    """Number of features of a cell."""
+    """Returns number of features of a cell."""
     inner = next(m for m in network.get_submodule("output_block").modules() if isinstance(m, nn.Conv3d)).in_channels
     return inner + len(JOINING) + 2
 
@@ -79,7 +79,7 @@ def _cells_of(training_slice: TrainingSlice, number: int, engine: Engine) -> tup
 
 
 def meta_gradient_of(loss: Tensor, meta: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
-    """A loss and its gradient; zero for meta-parameters that had no part in it."""
+    """Returns a loss and its gradient; zero for meta-parameters that had no part in it."""
     if not loss.requires_grad:
         return float(loss), {name: torch.zeros_like(p) for name, p in meta.items()}
     gradients = torch.autograd.grad(loss, list(meta.values()), materialize_grads=True)

@@ -114,8 +114,8 @@ class AdaptationConfig:
 
 
 def read_config(name: str) -> Config | AdaptationConfig:
-    """A configuration from a TOML file, or one of the package's own by its bare name; InputError says what is wrong
-    in it.
+    """Reads a configuration from a TOML file, or one of the package's own by its bare name; InputError says what is
+    wrong in it.
     """
     path = Path(name)
     if not path.is_file():

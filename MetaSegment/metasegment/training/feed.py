@@ -53,7 +53,7 @@ def numbers_of(config: Config, first: int, ranks: Ranks) -> Iterator[list[int]]:
 
 
 def batches(config: Config, bank: Bank, first: int, ranks: Ranks, device: str) -> Iterator[list[Numbered]]:
-    """One process's share of every batch from task `first` on."""
+    """Returns one process's share of every batch from task `first` on."""
     numbers = numbers_of(config, first, ranks)
     if torch.device(device).type == "cpu":
         return _from_processes(EpisodeSequence(bank, config), numbers, config.run.workers)

@@ -28,13 +28,13 @@ class Ranks:
         return self.rank == 0
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of a tensor over all processes; it is changed in place."""
+        """Returns the sum of a tensor over all processes; it is changed in place."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def from_first(self, value: float, device: str) -> float:
-        """What the first process says, so that all decide alike."""
+        """Returns what the first process says, so that all decide alike."""
         if self.size == 1:
             return value
         return float(self.total(torch.tensor(value if self.first else 0.0, dtype=torch.float64, device=device)))
@@ -52,7 +52,7 @@ class Ranks:
 
 @contextmanager
 def joined_ranks(device: str) -> Iterator[Ranks]:
-    """The processes of a torchrun (which says so in the environment), or this one alone."""
+    """Returns the processes of a torchrun (which says so in the environment), or this one alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return

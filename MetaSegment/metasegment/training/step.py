@@ -42,8 +42,8 @@ class Trainee:
     together: bool
 
     def answers(self, grids: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Logits (n, k, j, i) float32 for channels (12, k, j, i) of n grids of one shape, and those of presence as the
-        network gives them.
+        """Returns logits (n, k, j, i) float32 for channels (12, k, j, i) of n grids of one shape, and those of presence
+        as the network gives them.
         """
         batch = torch.stack(list(grids)).to(self.device).contiguous(memory_format=self.precision.memory_format)
         with self.precision.autocast(self.device):
@@ -65,7 +65,9 @@ class Outcome:
 
 
 def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: Trainee, ranks: Ranks) -> Outcome:
-    """A step on the mean loss of a batch, of which this process has its share; `state.tasks` moves past the batch."""
+    """Takes a step on the mean loss of a batch, of which this process has its share; `state.tasks` moves past the
+    batch.
+    """
     for settings in state.optimiser.param_groups:
         settings["lr"] = learning_rate(config, state.tasks)
     state.optimiser.zero_grad(set_to_none=True)
@@ -96,8 +98,8 @@ def optimise(config: Config, state: State, batch: Sequence[Numbered], trainee: T
 
 
 def with_earlier_answers(config: Config, batch: Sequence[Numbered], trainee: Trainee) -> tuple[list[Tensor], int]:
-    """The channels of each episode with an earlier answer of the network itself, and strokes where that is wrong, where
-    the draw says so, and some optional ones blanked; and the cells on which the network answered for that.
+    """Returns the channels of each episode with an earlier answer of the network itself, and strokes where that is
+    wrong, where the draw says so, and some optional ones blanked; and the cells on which the network answered for that.
     """
     grids = [numbered.episode.channels.clone() for numbered in batch]
     chances = [Generator().manual_seed(config.run.seed * 7919 + numbered.number) for numbered in batch]
@@ -136,7 +138,7 @@ def _answers(asked: dict[int, Tensor], trainee: Trainee) -> dict[int, Tensor]:
 
 
 def same_shapes(grids: Sequence[Tensor], together: bool) -> list[list[int]]:
-    """Positions of the grids that run as one batch: those of one shape, or each alone."""
+    """Returns positions of the grids that run as one batch: those of one shape, or each alone."""
     if not together:
         return [[n] for n in range(len(grids))]
     groups: dict[torch.Size, list[int]] = {}

@@ -21,7 +21,7 @@ SLICE_COUNTS = (1, 3, 5)
 
 
 def validate(network: nn.Module, tasks: Iterable[HeldOutTask], precision: Precision, device: str) -> dict[str, float]:
-    """Mean over data sets of the Dice on unannotated voxels, by method and number of slices."""
+    """Returns mean over data sets of the Dice on unannotated voxels, by method and number of slices."""
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for task in tasks:
         learned, classical = _scores(network, task, precision, device)

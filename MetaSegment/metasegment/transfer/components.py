@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def largest_part(mask: Tensor) -> Tensor:
-    """The part (k, j, i) of a boolean mask with most cells, by faces; the mask itself where it is empty."""
+    """Returns the part (k, j, i) of a boolean mask with most cells, by faces; the mask itself where it is empty."""
     import SimpleITK as sitk
 
     parts = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.numpy().astype(np.uint8)))

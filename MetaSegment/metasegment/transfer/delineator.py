@@ -94,7 +94,9 @@ def learn_to_delineate(
 
 
 def around(centre_mm: Triple, size_mm: Triple, room: float, cells: int, spacing: Sequence[float]) -> tuple[Grid, float]:
-    """A grid of about so many cubes, and their edge in mm, around a place, `room` times as long as the structure."""
+    """Returns a grid of about so many cubes, and their edge in mm, around a place, `room` times as long as the
+    structure.
+    """
     lengths = [room * size + 4 * max(spacing) for size in size_mm]
     cell_mm = max((math.prod(lengths) / cells) ** (1 / 3), 0.7 * min(spacing))
     k, j, i = (max(LEAST_CELLS, round(length / cell_mm)) for length in lengths)

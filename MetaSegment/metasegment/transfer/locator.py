@@ -70,7 +70,7 @@ def learn_to_locate(
 
 
 def whole(shape: Sequence[int], spacing: Sequence[float], cell_mm: float) -> Grid:
-    """A volume cut into cells of about `cell_mm`."""
+    """Returns a volume cut into cells of about `cell_mm`."""
     lengths = [n * s for n, s in zip(shape, spacing, strict=True)]
     cell = max(cell_mm, (math.prod(lengths) / MOST_CELLS) ** (1 / 3))
     k, j, i = (max(LEAST_CELLS, round(length / cell)) for length in lengths)

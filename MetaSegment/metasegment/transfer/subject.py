@@ -82,7 +82,8 @@ def look_for(
     progress: Progress,
     hints: Mapping[int, LocationHint] | None = None,
 ) -> list[Detection | None]:
-    """Each structure as the subjects find it in an image (k, j, i), on average; None where it seems not to be there.
+    """Returns each structure as the subjects find it in an image (k, j, i), on average; None where it seems not to be
+    there.
 
     Where there is a hint, by the structure's place in the subjects, it is looked for there as well.
     """
@@ -144,7 +145,7 @@ def _agreed(detections: Sequence[Detection], subjects: int) -> Detection | None:
 
 
 def to_numbers(subjects: Sequence[TaughtSubject]) -> dict[str, np.ndarray]:
-    """The subjects as named arrays of half precision, but for a few sizes."""
+    """Returns the subjects as named arrays of half precision, but for a few sizes."""
     numbers: dict[str, np.ndarray] = {}
     for n, subject in enumerate(subjects):
         numbers[f"{n}/{CELL}"] = np.array(subject.locator.cell_mm, np.float32)
@@ -156,7 +157,7 @@ def to_numbers(subjects: Sequence[TaughtSubject]) -> dict[str, np.ndarray]:
 
 
 def from_numbers(numbers: Mapping[str, np.ndarray], structures: int) -> list[TaughtSubject]:
-    """What `to_numbers` was given, as far as half precision keeps it; ValueError where it is not that."""
+    """Returns what `to_numbers` was given, as far as half precision keeps it; ValueError where it is not that."""
     subjects: list[TaughtSubject] = []
     while f"{len(subjects)}/{CELL}" in numbers:
         n = len(subjects)

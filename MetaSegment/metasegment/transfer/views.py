@@ -26,7 +26,7 @@ COVERED = 0.3
 
 
 def random_view(image: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """An image (k, j, i) and its masks (n, k, j, i), 0…1, as another patient's might be."""
+    """Returns an image (k, j, i) and its masks (n, k, j, i), 0…1, as another patient's might be."""
     values = _moved(torch.cat([image[None], masks]), generator)
     image, masks = values[0], values[1:]
     return _cropped(_recoloured(image, generator), masks, generator)

@@ -198,10 +198,10 @@ class JobStatus:
 
 
 def is_sha256(text: str) -> bool:
-    """Whether the text is a SHA-256 as this protocol writes it: 64 hexadecimal digits in lower case."""
+    """Tells whether the text is a SHA-256 as this protocol writes it: 64 hexadecimal digits in lower case."""
     return _SHA256.fullmatch(text) is not None
 
 
 def is_client_id(text: str) -> bool:
-    """Whether the text can be a client's id: 8 to 64 letters, digits and dashes."""
+    """Tells whether the text can be a client's id: 8 to 64 letters, digits and dashes."""
     return re.fullmatch(CLIENT_ID, text) is not None

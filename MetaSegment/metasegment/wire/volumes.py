@@ -41,12 +41,14 @@ def manifest_of(volume: Volume, chunk_bytes: int = CHUNK_BYTES) -> Manifest:
 
 
 def address(manifest: Manifest) -> str:
-    """The volume's address: the SHA-256 of its manifest, and with it of every voxel and of where it lies."""
+    """Returns the volume's address: the SHA-256 of its manifest, and with it of every voxel and of where it lies."""
     return _sha256(to_json(manifest).encode())
 
 
 def chunks_of(volume: Volume, manifest: Manifest) -> list[memoryview]:
-    """The bytes of the volume's chunks, to be sent; views of the array where it is in C order and little-endian."""
+    """Returns the bytes of the volume's chunks, to be sent; views of the array where it is in C order and
+    little-endian.
+    """
     return _chunks(volume, manifest.chunk_bytes)
 
 
@@ -82,7 +84,9 @@ def check_geometry(geometry: Geometry) -> None:
 
 
 def chunk_span(manifest: Manifest, number: int) -> slice:
-    """Where in the volume's bytes a chunk of a checked manifest lies; raises FormatError for a chunk that it lacks."""
+    """Tells where in the volume's bytes a chunk of a checked manifest lies; raises FormatError for a chunk that it
+    lacks.
+    """
     require(0 <= number < len(manifest.chunks), f"the volume has chunks 0 to {len(manifest.chunks) - 1}, and no other")
     start = number * manifest.chunk_bytes
     return slice(start, min(start + manifest.chunk_bytes, _bytes_of(manifest)))
@@ -97,7 +101,7 @@ def check_chunk(manifest: Manifest, number: int, octets: bytes | bytearray | mem
 
 
 def volume_from(manifest: Manifest, octets: bytes | bytearray | memoryview) -> Volume:
-    """The volume whose chunks, put together, are these bytes; its array is a view of them."""
+    """Returns the volume whose chunks, put together, are these bytes; its array is a view of them."""
     if len(octets) != _bytes_of(manifest):
         raise FormatError("the volume's bytes are not complete")
     array = np.frombuffer(octets, DTYPES[manifest.dtype]).reshape(manifest.geometry.shape)

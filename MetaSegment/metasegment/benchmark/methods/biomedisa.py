@@ -53,7 +53,7 @@ class Biomedisa:
 
 
 def random_walks(image: np.ndarray, labels: np.ndarray, all_axes: bool) -> np.ndarray:
-    """Labels (k, j, i) of the voxels, from slices whose voxels are 0 for the background (Lösel et al. 2020).
+    """Returns labels (k, j, i) of the voxels, from slices whose voxels are 0 for the background (Lösel et al. 2020).
 
     `all_axes` says that not all slices are across the first axis. Raises RuntimeError, with Biomedisa's last words,
     where it refuses.

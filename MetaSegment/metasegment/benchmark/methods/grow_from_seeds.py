@@ -15,13 +15,13 @@ from ..slicer_filters import grow_cut
 
 
 def seeds_of_effect(study: Study) -> tuple[Region, np.ndarray]:
-    """The effect's own box, and the annotated slices in it."""
+    """Returns the effect's own box, and the annotated slices in it."""
     region = effect_region(study.annotation.labels)
     return region, study.annotation.labels[region]
 
 
 def seeds_in_roi(study: Study) -> tuple[Region, np.ndarray]:
-    """The box that MetaSegment starts from, and the annotated slices in it with its faces as background."""
+    """Returns the box that MetaSegment starts from, and the annotated slices in it with its faces as background."""
     region = starting_region(study)
     return region, closed_seeds(study, region)
 

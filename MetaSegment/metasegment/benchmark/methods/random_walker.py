@@ -55,14 +55,14 @@ class RandomWalker:
 
 
 def grid_of(scene: Scene) -> Grid:
-    """The scene's own voxels, or coarser cells where those are too many."""
+    """Returns the scene's own voxels, or coarser cells where those are too many."""
     k, j, i = scene.image.shape
     own = Grid(Box.whole(scene.image.shape), (k, j, i))
     return own if math.prod(own.shape) <= MOST_CELLS else working_grid(own.box, scene.spacing, MOST_CELLS)
 
 
 def walk(scene: Scene, grid: Grid) -> np.ndarray:
-    """Probability of the structure on a grid (k, j, i), float32."""
+    """Returns probability of the structure on a grid (k, j, i), float32."""
     from skimage.segmentation import random_walker
 
     inside, outside = (part.numpy() for part in known_fractions(scene, STRUCTURE, grid))
@@ -83,7 +83,7 @@ def walk(scene: Scene, grid: Grid) -> np.ndarray:
 
 
 def standardised(image: np.ndarray) -> np.ndarray:
-    """Intensities clipped and z-scored, float64: the weights of scikit-image depend on the image's scale."""
+    """Returns intensities clipped and z-scored, float64: the weights of scikit-image depend on the image's scale."""
     clipped = np.clip(image, *np.percentile(image, PERCENTILES)).astype(float)
     return (clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)
 

@@ -69,7 +69,9 @@ class Registration:
 
 
 def registered(fixed: Volume, moving: Volume, levels: Sequence[tuple[int, int]]) -> sitk.Transform:
-    """The transform from points (LPS, mm) of the fixed volume to those of the moving one; the same on every run."""
+    """Returns the transform from points (LPS, mm) of the fixed volume to those of the moving one; the same on every
+    run.
+    """
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums over threads differ from run to run
