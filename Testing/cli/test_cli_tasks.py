@@ -163,6 +163,19 @@ def test_segmenting_can_leave_a_task_and_a_slice_can_help_it(
     np.testing.assert_array_equal(read_voxels(out).array[known], truth[known])
 
 
+def test_of_a_library_the_task_that_has_the_structure_is_applied_and_says_why(
+    patients: Patients, taught: Path, tmp_path: Path, run: Callable[..., Printed]
+) -> None:
+    (tmp_path / "organs.metasegment").write_bytes(taught.read_bytes())
+    wanted = ("--library", tmp_path, "--structures", "cyst", "--output", tmp_path / "a.nrrd")
+    printed = run("apply", patients.image(1), *wanted, "--seconds", 0, "--json")
+    found = json.loads(printed.out)["task"]
+    assert found["file"] == str(tmp_path / "organs.metasegment")
+    assert found["reason"].startswith("it has Zyste, which is cyst; taught on 1 volume of")
+    assert found["reason"] in printed.err
+    assert dice(read_voxels(tmp_path / "a.nrrd").array == 2, patients.truths[1] == 2) > 0.6
+
+
 def test_a_task_tells_nothing_of_the_files_it_was_taught_on(taught: Path, patients: Patients) -> None:
     found = taught.read_bytes()
     assert not any(word in found for word in (b"jane", b"reviewed", str(patients.folder).encode()))
@@ -193,6 +206,14 @@ def a_foreign_task(tmp_path: Path) -> Path:
     structures = tuple(TaskStructure(label, name) for label, name in NAMES.items())
     write_task(Task(Provenance(structures, "a" * 64, "none", "", 1), {}), path)
     return path
+
+
+def test_a_task_and_a_library_are_one_too_many_and_neither_is_too_few(
+    refused: Callable[..., str], a_foreign_task: Path, patients: Patients, tmp_path: Path
+) -> None:
+    image, output = patients.image(1), ("--output", tmp_path / "a.nrrd")
+    for given in ((image, *output), (a_foreign_task, image, *output, "--library", tmp_path)):
+        assert "give a TASK, or --library" in refused(["apply", *given])
 
 
 def test_a_task_of_other_weights_is_refused(

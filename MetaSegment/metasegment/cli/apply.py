@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from ..anatomy.library import best_fit
 from ..annotation import Annotation, complete, empty_annotation
 from ..cohort.studies import SOURCE, is_cohort
 from ..errors import InputError
@@ -19,7 +20,7 @@ from ..progress import Progress
 from ..segmentation import Budget, Segmentation
 from ..task import Task
 from ..task_labels import to_task_labels
-from ..volume import Volume
+from ..volume import Volume, is_ct
 from . import common, files, manifest, printed
 from .cohort import apply_to_cohort
 from .progress import ProgressBar
@@ -27,10 +28,16 @@ from .progress import ProgressBar
 
 def add_to(commands: common.Commands) -> None:
     parser = commands.add_parser("apply", help="find what a task was taught in another image")
-    parser.add_argument("task", metavar="TASK", type=Path, help="file made by `teach` or by --save-task")
+    parser.add_argument("task", metavar="TASK", type=Path, nargs="?", help="file made by `teach` or by --save-task")
     parser.add_argument("image", metavar="IMAGE", type=Path, help=f"{common.IMAGE}; or many: {SOURCE}")
     parser.add_argument(
         "--output", required=True, type=Path, help="label map: .nii.gz, .nrrd, .mha or .seg.nrrd; of many: a folder"
+    )
+    parser.add_argument(
+        "--library",
+        type=Path,
+        metavar="FOLDER",
+        help="instead of TASK: of the tasks there, the one that fits --structures and the image best",
     )
     parser.add_argument("--workers", type=int, help="of many: so many at a time (default: one for each GPU)")
     parser.add_argument("--annotation", type=Path, help=f"slices that you drew in this image: {common.ANNOTATION}")
@@ -45,22 +52,30 @@ def add_to(commands: common.Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if (options.task is None) == (options.library is None):
+        raise InputError("give a TASK, or --library with the folder that your tasks are in")
     if is_cohort(options.image):
+        if options.library:
+            raise InputError("--library is for one image; for many, name the TASK")
         return apply_to_cohort(read_task(options.task), options)
     if options.workers is not None:
         raise InputError(f"--workers is for many images: {SOURCE}")
     inputs = tuple(filter(None, (options.image, options.annotation)))
-    common.require_writable(options.output, (*inputs, options.task))
+    tasks = (options.task,) if options.task else ()
+    common.require_writable(options.output, (*inputs, *tasks))
     if options.save_task:  # may be TASK itself
         common.require_place(options.save_task, inputs)
-    manifest.require_manifest(options, (*inputs, options.task))
-    apply_to_image(read_task(options.task), options)
+    manifest.require_manifest(options, (*inputs, *tasks))
+    apply_to_image(read_task(options.task) if options.task else None, options)
 
 
-def apply_to_image(task: Task, options: argparse.Namespace) -> None:
+def apply_to_image(task: Task | None, options: argparse.Namespace) -> None:
     """One image: its label map and, if asked for, the task grown by it; reports on standard output."""
     segmenter = common.make_segmenter(options)
     volume = read_volume(options.image)
+    told: dict[str, dict[str, str]] = {}
+    if task is None:
+        task, told = chosen(options, volume, segmenter.engine.checksum)
     given = options.annotation
     drawn = read_annotation_of(options.image, volume.geometry, given, options.structures) if given else None
     files.tell(volume.notes + (drawn.notes if drawn else ()))
@@ -69,10 +84,19 @@ def apply_to_image(task: Task, options: argparse.Namespace) -> None:
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
     write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
     manifest.write_manifest_of(options, result)
-    print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
+    as_json = printed.as_json(result, str(options.output)) | told
+    print(json.dumps(as_json) if options.json else printed.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)
         write_task(segmenter.teach(volume, case, task, progress, options.seed), options.save_task)
+
+
+def chosen(options: argparse.Namespace, volume: Volume, weights: str) -> tuple[Task, dict[str, dict[str, str]]]:
+    """Chooses the task of the library, and what `--json` says of it; from here on it counts as the one given."""
+    fit, notes = best_fit(options.library, options.structures, is_ct(float(volume.array.min())), weights)
+    files.tell((*notes, f"task {fit.path}: {fit.reason}"))
+    options.task, options.library = fit.path, None
+    return fit.task, {"task": {"file": str(fit.path), "reason": fit.reason}}
 
 
 def _case(task: Task, volume: Volume, annotation: Annotation | None, result: Segmentation) -> Annotation:
