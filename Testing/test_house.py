@@ -16,8 +16,10 @@ FLOORS = """
     __main__
     cli
     cohort benchmark training
+    follow
     service demo episodes
     segmenter
+    agreement
     report
     strategies client pictures
     transfer prompts wire export

@@ -1,0 +1,1 @@
+"""How well two readers' segmentations of the same studies agree: overlap, surfaces, and volumes (Bland and Altman)."""
