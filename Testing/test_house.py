@@ -21,7 +21,7 @@ FLOORS = """
     segmenter
     agreement
     report
-    strategies client pictures
+    strategies client pictures diagnosis
     transfer prompts wire export
     network
     anatomy manifest registration

@@ -21,6 +21,7 @@ _EXTRAS = {
     "picture": ("vtk",),
     "dicom": ("highdicom", "pydicom", "skimage"),
     "benchmark": ("vtk", "skimage", "scipy"),
+    "diagnose": ("sklearn",),
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..io.dicom_file import is_dicom, is_of_image
 from ..io.image_file import WRITABLE
+from ..io.table import read_rows
 from ..io.volume_file import frames_in
 
 #: What a cohort can be made of, for those who ask for help.
@@ -90,14 +91,11 @@ def _frames(study: Study) -> Iterator[Study]:
 
 def _listed(source: Path) -> list[tuple[Path, Path | None]]:
     try:
-        text = _text_of(source)
-        # Spreadsheets of many countries part fields by semicolons.
-        mark = ";" if ";" in text and "," not in text else ","
-        lines = [[field.strip() for field in line] for line in csv.reader(text.splitlines(), delimiter=mark)]
+        lines = read_rows(source)
     except (OSError, ValueError, csv.Error):
         raise InputError(f"cannot read {source}: give a folder, or a text file of lines IMAGE[,ANNOTATION]") from None
     found: dict[Path, Path | None] = {}
-    for number, (image, *rest) in enumerate((line for line in lines if line), 1):
+    for number, (image, *rest) in enumerate(lines, 1):
         if not image or image.startswith("#") or (number == 1 and image.lower() == _IMAGE):
             continue
         path = source.parent / image
@@ -109,16 +107,6 @@ def _listed(source: Path) -> list[tuple[Path, Path | None]]:
             )
         found[path] = source.parent / rest[0] if rest and rest[0] else None
     return list(found.items())
-
-
-def _text_of(source: Path) -> str:
-    octets = source.read_bytes()
-    if b"\0" in octets:
-        raise ValueError("no text")
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return octets.decode("cp1252")  # older spreadsheets'; ValueError where it is none either
 
 
 def _images_below(folder: Path, seen: set[Path]) -> Iterator[Path]:
