@@ -15,7 +15,7 @@ _ORIGIN_TOLERANCE = 1e-2  # voxels
 _SPACING_TOLERANCE = 1e-4  # relative: 0.05 voxel over 512
 _DIRECTION_TOLERANCE = 1e-4  # cosines
 #: Hounsfield units below which only air and lung lie.
-_AIR = -200
+_AIR = -500
 _SHEAR_TOLERANCE = 1e-3  # cosines between axes that should be at right angles
 
 

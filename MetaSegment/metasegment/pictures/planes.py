@@ -13,12 +13,11 @@ import numpy as np
 
 from ..annotation import AnnotatedSlice
 from ..structure import Color
-from ..volume import Volume
+from ..volume import Volume, is_ct
 from .pixels import FAINT, blank, enlarged, outline
 
 ABDOMEN = (40.0, 400.0)  # level and width in HU: the usual window for soft tissue of the abdomen
 
-_CT_ONLY = -500  # HU: other modalities have no voxels this dark
 _THINNING = 4  # every 4th voxel along each axis tells the range of intensities
 
 
@@ -81,7 +80,7 @@ def upright(
 
 def looks_like_ct(image: np.ndarray) -> bool:
     """Tells whether some voxels are as dark as air is in Hounsfield units."""
-    return bool(_thinned(image).min() <= _CT_ONLY)
+    return is_ct(float(_thinned(image).min()))
 
 
 def _thinned(image: np.ndarray) -> np.ndarray:
