@@ -53,14 +53,9 @@ def released() -> Protocol:
     return read_protocol(FROZEN)
 
 
-@pytest.fixture
-def pair_with() -> MakeTask:
+def pair_with(*indices: int, **facts: object) -> Task:
     """Builds a task of the ball of case `one`, taught on case `two`."""
-
-    def build(*indices: int, **facts: object) -> Task:
-        return task_with([(0, n) for n in indices], **{"part": CROSS_VOLUME, "taught_on": TAUGHT, **facts})
-
-    return build
+    return task_with([(0, n) for n in indices], **{"part": CROSS_VOLUME, "taught_on": TAUGHT, **facts})
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +105,7 @@ def test_pairs_are_of_two_subjects_and_their_targets_are_there_without_a_task(re
     assert {(t.case, t.label, t.slices) for t in pairs if t.slices} == alone
 
 
-def test_a_method_sees_the_source_and_may_see_no_slice_of_the_new_volume(small_data: Path, pair_with: MakeTask) -> None:
+def test_a_method_sees_the_source_and_may_see_no_slice_of_the_new_volume(small_data: Path) -> None:
     root = small_data / "validation"
     study = load_case(root, pair_with()).study
     whole = load_case(root, task_with([(0, 12)], case="two"))
@@ -124,7 +119,7 @@ def test_a_method_sees_the_source_and_may_see_no_slice_of_the_new_volume(small_d
         load_case(root, pair_with(taught_on=TaughtOn("two", ((0, 0),))))
 
 
-def test_a_protocol_of_pairs_is_read_back_as_it_was_written(pair_with: MakeTask, tmp_path: Path) -> None:
+def test_a_protocol_of_pairs_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     protocol = Protocol("pairs", "validation", (pair_with(), pair_with(12)))
     (tmp_path / "pairs.json").write_text(as_text(protocol), encoding="utf-8")
     assert read_protocol(tmp_path / "pairs.json") == protocol
@@ -158,7 +153,7 @@ def test_slices_correct_a_copied_outline_most_where_they_are(
 
 
 def test_methods_run_on_the_tasks_that_suit_them(
-    small_data: Path, odd: Callable[[str], Method], pair_with: MakeTask, tmp_path: Path
+    small_data: Path, odd: Callable[[str], Method], tmp_path: Path
 ) -> None:
     protocol = Protocol("pairs", "validation", (pair_with(), pair_with(12), task_with([(0, 12)], part=ALONE)))
     methods = (QUICK, odd("Threshold"))
@@ -174,9 +169,7 @@ def test_methods_run_on_the_tasks_that_suit_them(
     assert {name: (m.tasks, m.expected) for name, m in expected.items()} == {REGISTRATION: (2, 2), "threshold": (1, 1)}
 
 
-def test_pairs_are_reported_beside_the_same_volumes_without_a_task(
-    small_data: Path, pair_with: MakeTask, tmp_path: Path
-) -> None:
+def test_pairs_are_reported_beside_the_same_volumes_without_a_task(small_data: Path, tmp_path: Path) -> None:
     (ball,) = (s for s in structures(small_data / "validation", "toys", [1], "unseen") if s.task.case == "one")
     pairs = [pair_with(*range(12, 12 + n)) for n in (0, 1, 3)]
     pairs.append(pair_with(taught_on=TaughtOn("two", tuple((0, n) for n in range(8, 13))), id="more"))

@@ -63,17 +63,12 @@ def study_with(an_ellipsoid: np.ndarray) -> Callable[..., Study]:
     return build
 
 
-@pytest.fixture
-def peer() -> Callable[[str], Method]:
+def peer(name: str) -> Method:
     """Finds a peer by name; skips, with its own reason, where it cannot run."""
-
-    def find(name: str) -> Method:
-        method = all_methods()[name]
-        if reason := method.missing():
-            pytest.skip(f"{name} {reason}")
-        return method
-
-    return find
+    method = all_methods()[name]
+    if reason := method.missing():
+        pytest.skip(f"{name} {reason}")
+    return method
 
 
 def dice_off_slices(mask: np.ndarray, truth: np.ndarray, study: Study) -> float:
@@ -85,7 +80,7 @@ def dice_off_slices(mask: np.ndarray, truth: np.ndarray, study: Study) -> float:
     ("name", "least"), [("fill_between_slices", 0.85), ("grow_from_seeds", 0.9), *((n, 0.95) for n in HELPED)]
 )
 def test_peers_find_an_ellipsoid_from_three_axial_slices(
-    name: str, least: float, peer: Callable[[str], Method], study_with: Callable[..., Study], an_ellipsoid: np.ndarray
+    name: str, least: float, study_with: Callable[..., Study], an_ellipsoid: np.ndarray
 ) -> None:
     study = study_with((0, 6), (0, 11), (0, 16))
     found = peer(name).predict(study)
@@ -95,21 +90,19 @@ def test_peers_find_an_ellipsoid_from_three_axial_slices(
 
 @pytest.mark.parametrize("name", HELPED)
 def test_helped_peers_take_slices_of_any_axis(
-    name: str, peer: Callable[[str], Method], study_with: Callable[..., Study], an_ellipsoid: np.ndarray
+    name: str, study_with: Callable[..., Study], an_ellipsoid: np.ndarray
 ) -> None:
     study = study_with((2, 13), (2, 18), (2, 23))
     assert dice_off_slices(peer(name).predict(study).mask, an_ellipsoid, study) > 0.9
 
 
-def test_fill_between_slices_adds_nothing_to_one_slice(
-    peer: Callable[[str], Method], study_with: Callable[..., Study]
-) -> None:
+def test_fill_between_slices_adds_nothing_to_one_slice(study_with: Callable[..., Study]) -> None:
     study = study_with((0, 11))
     found = peer("fill_between_slices").predict(study)
     np.testing.assert_array_equal(found.mask, study.annotation.labels == STRUCTURE)
 
 
-def test_the_random_walker_says_how_sure_it_is(peer: Callable[[str], Method], study_with: Callable[..., Study]) -> None:
+def test_the_random_walker_says_how_sure_it_is(study_with: Callable[..., Study]) -> None:
     study = study_with((0, 6), (0, 16))
     found = peer("random_walker").predict(study)
     assert found.probability is not None

@@ -15,15 +15,10 @@ from metasegment.benchmark.statistics import Result, differences, estimate, fail
 MakeTask = Callable[..., Task]
 
 
-@pytest.fixture(scope="module")
-def result() -> Callable[..., Result]:
+def result(dice: float, slices: int = 3, method: str = "metasegment", **facts: object) -> Result:
     """Builds a result of the ball with a Dice; facts of task and row by name."""
-
-    def build(dice: float, slices: int = 3, method: str = "metasegment", **facts: object) -> Result:
-        task = task_with([(0, n) for n in range(slices)], **facts)
-        return Result(task, Row("p", "0", task.id, method, None, dice, 0, 0, None, None, None, 1.0, None, None))
-
-    return build
+    task = task_with([(0, n) for n in range(slices)], **facts)
+    return Result(task, Row("p", "0", task.id, method, None, dice, 0, 0, None, None, None, 1.0, None, None))
 
 
 def test_every_data_set_counts_the_same() -> None:
@@ -66,7 +61,7 @@ def test_the_same_rows_give_the_same_interval() -> None:
     assert estimate(values) == estimate(values[::-1])
 
 
-def test_harm_and_failures_are_shares_of_tasks(result: Callable[..., Result]) -> None:
+def test_harm_and_failures_are_shares_of_tasks() -> None:
     ours = [result(dice, case=str(n)) for n, dice in enumerate((0.9, 0.494, 0.5, 0.2))]
     peer = [result(dice, case=str(n), method="peer") for n, dice in enumerate((0.9, 0.5, 0.504, 0.1))]
     assert harm(ours, peer) == 0.25  # half a point is no harm yet
@@ -75,7 +70,7 @@ def test_harm_and_failures_are_shares_of_tasks(result: Callable[..., Result]) ->
     assert harm(ours, []) is None
 
 
-def test_slices_needed_counts_those_that_never_get_there(result: Callable[..., Result]) -> None:
+def test_slices_needed_counts_those_that_never_get_there() -> None:
     dice = {"a": (0.91, 0.95), "b": (0.7, 0.92), "c": (0.5, 0.6)}
     rows = [result(d, n, case=case) for case, values in dice.items() for n, d in zip((1, 3), values, strict=True)]
     needed = slices_needed(rows)
@@ -86,7 +81,7 @@ def test_slices_needed_counts_those_that_never_get_there(result: Callable[..., R
     assert never is not None and never.median is None
 
 
-def test_a_loss_is_against_the_intact_structure(result: Callable[..., Result]) -> None:
+def test_a_loss_is_against_the_intact_structure() -> None:
     intact = [result(0.8), result(0.9, slices=5), result(0.3, case="two")]
     perturbed = [result(0.6, part="robustness", name="noise"), result(0.6, case="three", name="noise")]
     assert [round(loss, 3) for _, loss in losses(perturbed, intact)] == [0.2]

@@ -21,17 +21,12 @@ from MetaSegmentLib.scene.Preview import Preview
 REGION = (slice(2, 6), slice(3, 8), slice(1, 7))
 
 
-@pytest.fixture
-def an_answer() -> Callable[[Any], np.ndarray]:
+def an_answer(volume: Any) -> np.ndarray:
     """Builds labels 1 and 2 for a volume node, two touching boxes within REGION."""
-
-    def build(volume: Any) -> np.ndarray:
-        labels = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
-        labels[2:5, 3:6, 1:4] = 1
-        labels[3:6, 5:8, 4:7] = 2
-        return labels
-
-    return build
+    labels = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
+    labels[2:5, 3:6, 1:4] = 1
+    labels[3:6, 5:8, 4:7] = 2
+    return labels
 
 
 @pytest.fixture
@@ -49,7 +44,6 @@ def everything_in(scene: Any) -> str:
 def test_each_label_is_where_it_is_in_the_volume(
     a_volume: Any,
     a_hand_on: Callable[..., Any],
-    an_answer: Callable[..., np.ndarray],
     voxels_of: Callable[..., np.ndarray],
     positions_of: Callable[..., np.ndarray],
 ) -> None:
@@ -67,7 +61,6 @@ def test_it_follows_the_transform_of_the_volume(
     a_scene: Any,
     a_hand: Any,
     two_structures: dict[int, str],
-    an_answer: Callable[..., np.ndarray],
     voxels_of: Callable[..., np.ndarray],
     positions_of: Callable[..., np.ndarray],
 ) -> None:
@@ -83,9 +76,7 @@ def test_it_follows_the_transform_of_the_volume(
     assert np.allclose(voxels_of(preview.node, two_structures[1]), expected, atol=2e-3)
 
 
-def test_names_colours_and_terminology_are_those_of_the_user(
-    a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
-) -> None:
+def test_names_colours_and_terminology_are_those_of_the_user(a_hand: Any, two_structures: dict[int, str]) -> None:
     liver = a_hand.segmentation.GetSegmentation().GetSegment(two_structures[1])
     liver.SetColor(0.25, 0.5, 0.75)
     liver.SetTerminology(
@@ -99,10 +90,7 @@ def test_names_colours_and_terminology_are_those_of_the_user(
 
 
 def test_the_users_segments_stay_untouched(
-    a_hand: Any,
-    two_structures: dict[int, str],
-    an_answer: Callable[..., np.ndarray],
-    voxels_of: Callable[..., np.ndarray],
+    a_hand: Any, two_structures: dict[int, str], voxels_of: Callable[..., np.ndarray]
 ) -> None:
     a_hand.stroke(two_structures[1], (0, 12))
     before, changes = (
@@ -118,10 +106,7 @@ def test_the_users_segments_stay_untouched(
 
 
 def test_a_better_answer_replaces_the_first(
-    a_hand: Any,
-    two_structures: dict[int, str],
-    an_answer: Callable[..., np.ndarray],
-    voxels_of: Callable[..., np.ndarray],
+    a_hand: Any, two_structures: dict[int, str], voxels_of: Callable[..., np.ndarray]
 ) -> None:
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
@@ -134,9 +119,7 @@ def test_a_better_answer_replaces_the_first(
     assert len(voxels_of(first, two_structures[2])) == 1
 
 
-def test_surfaces_are_made_on_request_and_follow_a_better_answer(
-    a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
-) -> None:
+def test_surfaces_are_made_on_request_and_follow_a_better_answer(a_hand: Any, two_structures: dict[int, str]) -> None:
     preview = Preview(a_hand.volume, a_hand.segmentation)
     labels = an_answer(a_hand.volume)
     preview.show(labels, REGION, two_structures)
@@ -151,9 +134,7 @@ def test_surfaces_are_made_on_request_and_follow_a_better_answer(
     assert not preview.is3D
 
 
-def test_a_structure_whose_segment_is_gone_is_left_out(
-    a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
-) -> None:
+def test_a_structure_whose_segment_is_gone_is_left_out(a_hand: Any, two_structures: dict[int, str]) -> None:
     a_hand.segmentation.GetSegmentation().RemoveSegment(two_structures[1])
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
@@ -175,9 +156,7 @@ def test_uncertainty_lies_where_it_belongs_and_gives_the_views_back(
     assert view.GetForegroundOpacity() == 0.3
 
 
-def test_removing_leaves_no_trace(
-    a_scene: Any, a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
-) -> None:
+def test_removing_leaves_no_trace(a_scene: Any, a_hand: Any, two_structures: dict[int, str]) -> None:
     before, count = everything_in(a_scene), a_scene.GetNumberOfNodes()
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
@@ -190,7 +169,7 @@ def test_removing_leaves_no_trace(
 
 
 def test_a_saved_scene_has_no_preview(
-    a_scene: Any, a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray], tmp_path: Path
+    a_scene: Any, a_hand: Any, two_structures: dict[int, str], tmp_path: Path
 ) -> None:
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
@@ -203,7 +182,7 @@ def test_a_saved_scene_has_no_preview(
 
 
 def test_a_preview_that_the_scene_has_lost_can_be_shown_again(
-    a_scene: Any, a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
+    a_scene: Any, a_hand: Any, two_structures: dict[int, str]
 ) -> None:
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
@@ -214,7 +193,7 @@ def test_a_preview_that_the_scene_has_lost_can_be_shown_again(
 
 
 def test_an_answer_for_a_volume_that_is_gone_is_refused_with_a_reason(
-    a_scene: Any, a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
+    a_scene: Any, a_hand: Any, two_structures: dict[int, str]
 ) -> None:
     labels = an_answer(a_hand.volume)
     a_scene.RemoveNode(a_hand.volume)
@@ -222,9 +201,7 @@ def test_an_answer_for_a_volume_that_is_gone_is_refused_with_a_reason(
         Preview(a_hand.volume, a_hand.segmentation).show(labels, REGION, two_structures)
 
 
-def test_a_closed_scene_does_no_harm(
-    a_scene: Any, a_hand: Any, two_structures: dict[int, str], an_answer: Callable[..., np.ndarray]
-) -> None:
+def test_a_closed_scene_does_no_harm(a_scene: Any, a_hand: Any, two_structures: dict[int, str]) -> None:
     preview = Preview(a_hand.volume, a_hand.segmentation)
     preview.show(an_answer(a_hand.volume), REGION, two_structures)
     preview.showUncertainty(np.zeros((4, 5, 6), np.float16), REGION)

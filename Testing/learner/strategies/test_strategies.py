@@ -35,17 +35,12 @@ STRUCTURE = 1
 PROCEDURAL_ONLY = Mixture(labelled=0, supervoxels=0, brain_maps=0, procedural=1)
 
 
-@pytest.fixture(scope="module")
-def support_of() -> Callable[..., Support]:
+def support_of(truth: np.ndarray, *planes: tuple[int, int]) -> Support:
     """The support of structure 1 in a truth (k, j, i) whose given planes are annotated."""
-
-    def build(truth: np.ndarray, *planes: tuple[int, int]) -> Support:
-        volume = scan_of(truth)
-        scene = Scene(torch.from_numpy(volume.array), torch.from_numpy(draw(truth, *planes)), (1.0, 1.0, 1.0))
-        annotated_slices = [torch.from_numpy(AnnotatedSlice(axis, index).voxels(truth.shape)) for axis, index in planes]
-        return Support(scene, STRUCTURE, tuple(annotated_slices))
-
-    return build
+    volume = scan_of(truth)
+    scene = Scene(torch.from_numpy(volume.array), torch.from_numpy(draw(truth, *planes)), (1.0, 1.0, 1.0))
+    annotated_slices = [torch.from_numpy(AnnotatedSlice(axis, index).voxels(truth.shape)) for axis, index in planes]
+    return Support(scene, STRUCTURE, tuple(annotated_slices))
 
 
 def everything(support: Support) -> Box:
@@ -54,7 +49,7 @@ def everything(support: Support) -> Box:
 
 
 @pytest.fixture(scope="module")
-def folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> list[Fold]:
+def folds(two_organs: np.ndarray) -> list[Fold]:
     support = support_of(two_organs, *AXIAL)
     return make_folds(support, everything(support))
 
@@ -142,9 +137,7 @@ def test_every_strategy_answers_a_query_on_its_grid(name: str, folds: list[Fold]
 
 
 @pytest.mark.parametrize("planes", [AXIAL, AXIAL + SAGITTAL])
-def test_a_fold_does_not_show_its_slice(
-    support_of: Callable[..., Support], two_organs: np.ndarray, planes: tuple[tuple[int, int], ...]
-) -> None:
+def test_a_fold_does_not_show_its_slice(two_organs: np.ndarray, planes: tuple[tuple[int, int], ...]) -> None:
     support = support_of(two_organs, *planes)
     folds = make_folds(support, everything(support))
     assert folds
@@ -156,7 +149,7 @@ def test_a_fold_does_not_show_its_slice(
 
 @pytest.mark.parametrize("planes", [AXIAL, AXIAL + SAGITTAL])
 def test_nothing_in_a_fold_depends_on_what_was_drawn_on_its_slice(
-    support_of: Callable[..., Support], two_organs: np.ndarray, planes: tuple[tuple[int, int], ...]
+    two_organs: np.ndarray, planes: tuple[tuple[int, int], ...]
 ) -> None:
     support = support_of(two_organs, *planes)
     hidden = 1
@@ -177,7 +170,7 @@ def test_copying_the_visible_annotation_earns_nothing_on_a_hidden_slice(folds: l
     assert [fold.dice(fold.training_slice.target) for fold in folds] == [1.0] * len(folds)
 
 
-def test_slices_that_share_their_cells_with_others_make_no_fold(support_of: Callable[..., Support]) -> None:
+def test_slices_that_share_their_cells_with_others_make_no_fold() -> None:
     truth = ellipsoid((192, 96, 96), (96, 48, 48), (80, 36, 36)).astype(np.uint8)
     support = support_of(truth, (0, 40), (0, 96), (0, 97), (0, 152))
     folds = make_folds(support, everything(support))
@@ -187,17 +180,17 @@ def test_slices_that_share_their_cells_with_others_make_no_fold(support_of: Call
     assert asked_for == [int(40 / voxels_per_cell), int(152 / voxels_per_cell)]
 
 
-def test_slices_without_the_structure_make_no_fold(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+def test_slices_without_the_structure_make_no_fold(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 14), (0, 20), (0, 37))
     assert len(make_folds(support, everything(support))) == 2
 
 
-def test_one_slice_with_the_structure_makes_no_fold(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+def test_one_slice_with_the_structure_makes_no_fold(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 20))
     assert make_folds(support, everything(support)) == []
 
 
-def test_one_slice_teaches_by_its_halves(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+def test_one_slice_teaches_by_its_halves(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 3), (0, 20))
     slices = make_training_slices(support, everything(support), [])
     plane = int(slices[0].cells.flatten(1).any(1).nonzero())
@@ -215,9 +208,7 @@ def test_one_slice_teaches_by_its_halves(support_of: Callable[..., Support], two
     )
 
 
-def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(
-    support_of: Callable[..., Support], two_organs: np.ndarray
-) -> None:
+def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, (0, 20))
     slices = make_training_slices(support, everything(support), [])
     cut = int((support.scene.labels[20] == STRUCTURE).nonzero()[:, 0].float().mean()) + 1
@@ -233,7 +224,7 @@ def test_nothing_in_a_lesson_depends_on_what_was_drawn_on_the_hidden_half(
     assert torch.equal(pair[0].channels, pair[1].channels)
 
 
-def test_several_slices_teach_by_their_folds(support_of: Callable[..., Support], two_organs: np.ndarray) -> None:
+def test_several_slices_teach_by_their_folds(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, *AXIAL)
     folds = make_folds(support, everything(support))
     assert [id(x) for x in make_training_slices(support, everything(support), folds)] == [
@@ -266,9 +257,7 @@ def test_experience_decides_where_no_slice_lies_between_others(folds: list[Fold]
     assert best_blend([fold] * 2, [answers] * 2, shown=2) == best_blend([], [], shown=2)
 
 
-def test_the_ends_of_the_annotation_do_not_lie_between_others(
-    support_of: Callable[..., Support], two_organs: np.ndarray
-) -> None:
+def test_the_ends_of_the_annotation_do_not_lie_between_others(two_organs: np.ndarray) -> None:
     support = support_of(two_organs, *AXIAL)
     assert [fold.between for fold in make_folds(support, everything(support))] == [False, True, False]
 

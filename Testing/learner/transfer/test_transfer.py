@@ -43,21 +43,16 @@ Dice = Callable[[np.ndarray, np.ndarray], float]
 Ellipsoid = Callable[[Sequence[int], Sequence[float], Sequence[float]], np.ndarray]
 
 
-@pytest.fixture(scope="module")
-def organs_at() -> Callable[..., np.ndarray]:
+def organs_at(moved: Sequence[int] = (0, 0, 0), shape: Sequence[int] = (44, 56, 60), size: float = 1.0) -> np.ndarray:
     """Labels (k, j, i) of a patient whose two organs lie `moved` voxels from where the first patient's do."""
-
-    def build(moved: Sequence[int] = (0, 0, 0), shape: Sequence[int] = (44, 56, 60), size: float = 1.0) -> np.ndarray:
-        centre = [c + m for c, m in zip((20, 26, 20), moved, strict=True)]
-        large = ellipsoid(shape, centre, [size * r for r in (11, 12, 9)])
-        small = ellipsoid(shape, (centre[0], centre[1] + 1, centre[2] + 22), [size * r for r in (8, 8, 7)])
-        return np.where(large, 1, np.where(small, 2, 0)).astype(np.uint8)
-
-    return build
+    centre = [c + m for c, m in zip((20, 26, 20), moved, strict=True)]
+    large = ellipsoid(shape, centre, [size * r for r in (11, 12, 9)])
+    small = ellipsoid(shape, (centre[0], centre[1] + 1, centre[2] + 22), [size * r for r in (8, 8, 7)])
+    return np.where(large, 1, np.where(small, 2, 0)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
-def first_patient(organs_at: Callable[..., np.ndarray]) -> tuple[Volume, Annotation]:
+def first_patient() -> tuple[Volume, Annotation]:
     """The first patient, every voxel known."""
     labels = organs_at()
     volume = scan_of(labels, spacing=(0.9, 0.9, 1.5), angles=(25, -15, 40))
@@ -71,7 +66,7 @@ def task(segmenter: Segmenter, first_patient: tuple[Volume, Annotation]) -> Task
 
 
 @pytest.fixture(scope="module")
-def second_truth(organs_at: Callable[..., np.ndarray]) -> np.ndarray:
+def second_truth() -> np.ndarray:
     return organs_at((6, -4, 5), shape=(52, 60, 60), size=1.1)
 
 
@@ -138,7 +133,7 @@ class Twins:
 
 
 @pytest.fixture(scope="module")
-def twins(organs_at: Callable[..., np.ndarray]) -> Twins:
+def twins() -> Twins:
     taught, meant = (organs_at((0, moved, 0), shape=(44, 110, 60)) for moved in (0, 50))
     return Twins(scan_of(np.maximum(taught, meant), spacing=(0.9, 0.9, 1.5)), taught == 1, meant == 1)
 
