@@ -161,7 +161,7 @@ def _side(one: MeasuredMask, others: Sequence[MeasuredMask], view: _View) -> Ite
         return
     opposite = other_side(one.structure)
     for other in others:
-        if other.extent and opposite and other.structure == opposite:
+        if other.extent and opposite and _is(other, opposite):
             apart = (one.extent.centre - other.extent.centre)[0] * (1 if side == LEFT else -1)
             if apart < 0:
                 yield Remark("side", f"unusual: lies further {_other(side)} than the {opposite.name}", 3.0)
@@ -174,6 +174,11 @@ def _side(one: MeasuredMask, others: Sequence[MeasuredMask], view: _View) -> Ite
     offset = (float(one.extent.centre[0]) - middle[0]) / middle[1] * (1 if side == LEFT else -1)
     if offset < -_CLEARLY:
         yield Remark("side", f"unusual: lies on the {_other(side)} side of the body's midline", 2.0)
+
+
+def _is(one: MeasuredMask, structure: Structure | None) -> bool:
+    """Whether a mask is a structure, whatever sizes it was given."""
+    return one.structure is not None and structure is not None and one.structure.name == structure.name
 
 
 def _other(side: str) -> str:
@@ -219,7 +224,7 @@ def _unlike(one: MeasuredMask, others: Sequence[MeasuredMask], view: _View) -> I
             continue
         beside = _level(other)
         is_next = level and beside and abs(level - beside) == 1 and max(level, beside) < _SACRUM
-        if other.structure != opposite and not is_next:
+        if not _is(other, opposite) and not is_next:
             continue
         ratio = one.extent.volume_ml / other.extent.volume_ml
         if max(ratio, 1 / ratio) > _UNLIKE:
@@ -305,7 +310,7 @@ def _says_both(name: str, structure: Structure) -> bool:
 def _pair(one: MeasuredMask, others: Sequence[MeasuredMask], view: _View) -> Iterator[Remark]:
     """Not found, where the other one of the pair was."""
     opposite = other_side(one.structure) if one.structure else None
-    if one.extent is None and opposite and any(other.extent and other.structure == opposite for other in others):
+    if one.extent is None and opposite and any(other.extent and _is(other, opposite) for other in others):
         yield Remark("pair", f"unusual: not found, though the {opposite.name} was", 2.0)
 
 

@@ -60,7 +60,8 @@ def usual_range(match: Match, measure: str) -> Band | None:
 
 
 def _widened(size: Size) -> Size:
-    slack = _SLACK[atlas().sources[size.source]["reading"]]
+    source = atlas().sources.get(size.source, {"reading": "read"})  # else this institution's own
+    slack = _SLACK[source["reading"]]
     return replace(size, low=size.low / slack, high=size.high * slack)
 
 
