@@ -134,7 +134,9 @@ def _assert_reported(cohort: Cohort) -> None:
         table = list(csv.DictReader(file))
     assert table[0]["case"] == BAD
     assert "truncated" in table[0]["failure"]
-    estimates = [float(line["estimated_dice"]) for line in table[1:]]
+    unusual = [bool(line["remarks"]) for line in table[1:]]
+    assert unusual == sorted(unusual, reverse=True)
+    estimates = [float(line["estimated_dice"]) for line in table[1:] if not line["remarks"]]
     assert estimates == sorted(estimates)
     assert all(float(line["volume_ml"]) > 0 and 0 <= float(line["familiarity"]) <= 1 for line in table[1:])
     manifest = json.loads((cohort.output / "manifest.json").read_text())

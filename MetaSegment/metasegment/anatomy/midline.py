@@ -32,7 +32,7 @@ def body_midline(image: np.ndarray, geometry: Geometry, around: Region) -> tuple
     cut[length] = slice(part.start, part.stop, max(1, (part.stop - part.start) // 16))
     values = image[tuple(cut)]
     whole = image[tuple(slice(None, None, step) for step in steps)]
-    body = values > (AIR if is_ct(float(image.min())) else _threshold(whole))
+    body = values > (AIR if shows_ct(image) else _threshold(whole))
     across = np.moveaxis(body, side, 0).reshape(body.shape[side], -1).mean(axis=1)
     found = np.flatnonzero(across > _TOUCHING)
     if not len(found) or across[0] > _TOUCHING or across[-1] > _TOUCHING:
@@ -41,6 +41,11 @@ def body_midline(image: np.ndarray, geometry: Geometry, around: Region) -> tuple
     x = indices[:, ::-1] @ affine[0] + geometry.origin[0]
     half = (found[-1] - found[0] + 1) * steps[side] * float(np.linalg.norm(affine[:, 2 - side])) / 2
     return (float(np.median(x)), half) if 2 * half >= _LEAST_WIDTH else None
+
+
+def shows_ct(image: np.ndarray) -> bool:
+    """Tells CT from other modalities by some of the values: air is somewhere in every CT, and not in one voxel."""
+    return is_ct(float(image[::4, ::4, ::4].min()))
 
 
 def _threshold(values: np.ndarray) -> float:

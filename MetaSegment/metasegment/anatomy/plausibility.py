@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 
 from ..segmentation import Region, Remark
-from ..volume import Geometry, is_ct
+from ..volume import Geometry
 from .atlas import Structure
 from .extent import Extent, distance_between, extent_of
 from .graph import may_share, on_same_side, other_side, wholes
 from .lookup import Match, recognise
-from .midline import body_midline
+from .midline import body_midline, shows_ct
 from .names import LEFT, RIGHT
 from .reference import AXES, Band, usual_range
 
@@ -109,7 +109,7 @@ class _View:
 
     @cached_property
     def is_ct(self) -> bool:
-        return self.image is not None and is_ct(float(self.image.min()))
+        return self.image is not None and shows_ct(self.image)
 
 
 def _cut_out(labels: np.ndarray, label: int, name: str) -> NamedMask:
