@@ -23,7 +23,8 @@ from metasegment.annotation import BACKGROUND, Annotation, annotation_from_label
 from metasegment.benchmark.method import Study
 from metasegment.benchmark.methods.grow_from_seeds import METHODS
 from metasegment.network.channels import CHANNELS
-from metasegment.network.engine import Engine, choose_device
+from metasegment.network.devices import choose_device
+from metasegment.network.engine import Engine
 from metasegment.network.unet import load_network
 from metasegment.segmenter import Segmenter
 from metasegment.volume import Geometry, Volume

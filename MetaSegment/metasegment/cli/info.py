@@ -27,7 +27,7 @@ _EXTRAS = {
 
 def add_to(commands: common.Commands) -> None:
     parser = commands.add_parser("info", help="versions, devices, weights and extras of this installation")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:N, mps or xpu")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..errors import InputError
+from .devices import free_cached_memory, is_gpu
 from .meta_parameters import Learnt
 from .precision import fastest_precision
 from .weights_file import checksum
@@ -89,6 +90,10 @@ class Engine:
                 return work()
             except torch.OutOfMemoryError:
                 self._give_way(largest)
+            except NotImplementedError:
+                if not is_gpu(self.device):
+                    raise
+                self._go_to_cpu("this GPU cannot do what the network needs: working on the CPU")
 
     def _give_way(self, largest: int) -> None:
         """Tiles smaller than the grid's largest side first, then the CPU; re-raises what is being handled when there is
@@ -98,17 +103,20 @@ class Engine:
         if smaller:
             self._windows = smaller
             self.notes.append(f"out of GPU memory: working in tiles of {self._windows[0]} cells")
-        elif torch.device(self.device).type != "cpu":
-            self.notes.append("out of GPU memory: working on the CPU")
-            self.device = "cpu"
-            self.network.to("cpu")
-            self.precision = fastest_precision(self.network, "cpu", training=False)
-            self.precision.lay_out(self.network)
-            self._windows = list(WINDOWS)
+        elif is_gpu(self.device):
+            self._go_to_cpu("out of GPU memory: working on the CPU")
         else:
             raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cached_memory(self.device)
+
+    def _go_to_cpu(self, note: str) -> None:
+        before, self.device = self.device, "cpu"
+        self.notes.append(note)
+        self.network.to("cpu")
+        self.precision = fastest_precision(self.network, "cpu", training=False)
+        self.precision.lay_out(self.network)
+        self._windows = list(WINDOWS)
+        free_cached_memory(before)
 
     def _tiled(self, channels: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
         window = [min(self._windows[0], n) for n in channels.shape[1:]]
@@ -146,19 +154,3 @@ class Engine:
         finally:
             handle.remove()
         return torch.cat([logits, seen[0].float()], 1)
-
-
-def choose_device(wanted: str) -> str:
-    """The device for "auto", "cpu", "cuda" or "cuda:N"; InputError where it is not there."""
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise InputError(f"unknown device {wanted!r}: use auto, cpu, cuda or cuda:N") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"unsupported device {wanted!r}: use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise InputError(f"no GPU for --device {wanted}: PyTorch sees {found}; use --device cpu or auto")
-    return wanted

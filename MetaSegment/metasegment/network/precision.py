@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .channels import CHANNELS
+from .devices import is_gpu, name_of, wait_for
 
 #: Edge of the cube that is timed: small enough to take a second, large enough to be compute-bound. On a GPU starting
 #: the kernels of a smaller one takes longer than running them.
@@ -58,8 +59,11 @@ class Precision:
 
 def fastest_precision(network: nn.Module, device: str, training: bool, cache: Path | None = None) -> Precision:
     """The remembered answer for this machine, torch version and thread count; measured in about a second if there is
-    none, on a copy of the network. For training, of those whose gradients are right.
+    none, on a copy of the network. For training, of those whose gradients are right. float32 on devices that nobody
+    has tried more on.
     """
+    if torch.device(device).type not in TIMED_EDGE:
+        return Precision()
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "metasegment" / "precision.json"
     key = "|".join(
         map(
@@ -116,14 +120,13 @@ def _once(
         out = network(channels)
     parameters = list(network.parameters()) if training else []
     gradients = torch.autograd.grad(out.float().sum(), parameters, materialize_grads=True) if training else ()
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize()
+    wait_for(device)
     return gradients
 
 
 def _processor(device: str) -> str:
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
+    if is_gpu(device):
+        return name_of(device)
     model = ""
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..network.engine import Engine, choose_device
+from ..network.devices import choose_device
+from ..network.engine import Engine
 from ..network.meta_parameters import load_learnt
 from ..network.unet import RELEASED, load_network
 from .segmenter import Segmenter

@@ -44,13 +44,13 @@ class Installation:
         """What stands behind the name of a device; raises InputError where it is not there."""
         import torch
 
-        from ..network.engine import choose_device
+        from ..network.devices import choose_device, name_of
 
         device = torch.device(choose_device(name))
-        if device.type != "cuda":
-            return Device("CPU", _mb(physical_memory()), _mb(free_memory()))
+        if device.type != "cuda":  # Apple's GPUs share the computer's memory; what is free on Intel's is not told
+            return Device(name_of(str(device)), _mb(physical_memory()), _mb(free_memory()))
         free, total = torch.cuda.mem_get_info(device)
-        return Device(torch.cuda.get_device_name(device), _mb(total), _mb(free))
+        return Device(name_of(str(device)), _mb(total), _mb(free))
 
     @property
     def weights_in_use(self) -> Weights:

@@ -20,7 +20,8 @@ from ..episodes.adaptation import make_adaptation
 from ..episodes.bank import load_bank
 from ..episodes.labelled import Bank
 from ..errors import InputError
-from ..network.engine import Engine, choose_device
+from ..network.devices import choose_device
+from ..network.engine import Engine
 from ..network.losses import segmentation_loss
 from ..network.meta_parameters import save_learnt
 from ..network.unet import load_network

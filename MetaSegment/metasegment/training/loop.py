@@ -19,7 +19,7 @@ from torch import Tensor
 from ..episodes.bank import Bank, load_bank
 from ..episodes.withheld import withheld_tasks
 from ..errors import InputError
-from ..network.engine import choose_device
+from ..network.devices import choose_device
 from ..network.meta_parameters import learnt_path, save_learnt
 from ..network.precision import fastest_precision
 from ..network.unet import build_network, save_weights, set_parameters

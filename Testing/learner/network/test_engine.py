@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from metasegment.errors import InputError
 from metasegment.network.channels import CHANNELS
-from metasegment.network.engine import TILE_OVERLAP, WINDOWS, Engine, choose_device
+from metasegment.network.devices import choose_device, name_of
+from metasegment.network.engine import TILE_OVERLAP, WINDOWS, Engine
 
 #: bf16 keeps eight bits, and the two ways round differently.
 TOLERANCE = 0.02
@@ -52,6 +53,10 @@ class FullGpu(Local):
         if self.full and batch.is_cuda:
             raise torch.OutOfMemoryError("stand-in: out of memory")
         return super().forward(batch)
+
+
+_NO_MPS = pytest.mark.skipif(torch.backends.mps.is_available(), reason="has an Apple GPU")
+_NO_XPU = pytest.mark.skipif(torch.xpu.is_available(), reason="has an Intel GPU")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -132,6 +137,28 @@ def test_a_gpu_that_stays_full_hands_over_to_the_cpu_with_the_tuned_parameters()
     torch.testing.assert_close(on_cpu, on_gpu, atol=TOLERANCE, rtol=0.02)
 
 
+def test_what_a_gpu_cannot_do_is_done_by_the_cpu_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Local()
+    engine, channels = Engine(network), channels_of(16, 16, 16)
+    expected = engine.logits(channels)
+    lacking = [True]
+
+    def forward(batch: Tensor) -> Tensor:
+        if lacking:
+            lacking.pop()
+            raise NotImplementedError("stand-in: conv3d is not there")
+        return network.conv(batch)
+
+    monkeypatch.setattr("metasegment.network.engine.is_gpu", lambda device: True)
+    monkeypatch.setattr(network, "forward", forward)
+    torch.testing.assert_close(engine.logits(channels), expected)
+    assert engine.notes == ["this GPU cannot do what the network needs: working on the CPU"]
+
+
+def test_a_device_has_a_name_for_its_user() -> None:
+    assert name_of("cpu") == "CPU"
+
+
 def test_given_parameters_replace_those_of_the_network_for_one_call() -> None:
     engine, channels = Engine(Local()), channels_of(16, 16, 16)
     before = engine.logits(channels)
@@ -155,8 +182,10 @@ def test_auto_takes_the_gpu_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("gpu", "unknown device 'gpu': use auto, cpu, cuda or cuda:N"),
-        ("mps", "unsupported device 'mps': use auto, cpu, cuda or cuda:N"),
+        ("gpu", "unknown device 'gpu': use auto, cpu, cuda, cuda:N, mps or xpu"),
+        ("meta", "unsupported device 'meta': use auto, cpu, cuda, cuda:N, mps or xpu"),
+        pytest.param("mps", "no GPU for --device mps: PyTorch sees 0; use --device cpu or auto", marks=_NO_MPS),
+        pytest.param("xpu", "no GPU for --device xpu: PyTorch sees 0; use --device cpu or auto", marks=_NO_XPU),
         ("cuda:99", f"no GPU for --device cuda:99: PyTorch sees {torch.cuda.device_count()}; use --device cpu or auto"),
     ],
 )

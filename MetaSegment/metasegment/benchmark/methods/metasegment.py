@@ -12,7 +12,8 @@ import numpy as np
 
 from ... import __version__
 from ...annotation import complete
-from ...network.engine import Engine, choose_device
+from ...network.devices import choose_device
+from ...network.engine import Engine
 from ...network.meta_parameters import learnt_files, load_learnt
 from ...network.unet import load_network
 from ...segmentation import AUTO, Budget, Map

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...network.engine import choose_device
+from ...network.devices import choose_device
 from ..method import STRUCTURE, Prediction, Study
 from ..packages import versions
 

@@ -16,7 +16,8 @@ from ... import __version__
 from ...fields.z_score import z_scored
 from ...grid import Grid, working_grid
 from ...network.channels import CHANNELS
-from ...network.engine import Engine, choose_device
+from ...network.devices import choose_device
+from ...network.engine import Engine
 from ...network.losses import segmentation_loss
 from ...network.precision import fastest_precision
 from ...network.unet import build_network
