@@ -20,7 +20,8 @@ from ..diagnosis.radiomics import radiomic_features
 from ..diagnosis.request import Entry, read_request
 from ..diagnosis.subject import Subject
 from ..errors import InputError
-from ..network.engine import Engine, choose_device
+from ..network.devices import choose_device
+from ..network.engine import Engine
 from ..network.unet import load_network
 from ..progress import Progress
 from . import common, files
