@@ -30,7 +30,7 @@ FLOORS = """
     learner knowledge installation
     annotation regrid task memory
     oblique progress structure grid
-    volume segmentation fields
+    volume segmentation fields objects
     errors
 """
 #: Data and what Slicer's process loads of the package: numpy and the standard library alone at file scope.
@@ -41,6 +41,7 @@ PLAIN = (
     "annotation",
     "volume",
     "structure",
+    "objects",
     "task",
     "segmentation",
     "progress",

@@ -15,7 +15,7 @@ from ..memory import is_out_of_memory
 #: Commands, each a module of this package.
 _COMMANDS = (
     *("segment", "suggest", "teach", "apply", "export", "serve", "pack", "train", "benchmark", "demo", "info"),
-    *("agreement", "anatomy", "bundle", "check", "diagnose", "report", "rerun"),
+    *("agreement", "anatomy", "bundle", "check", "diagnose", "find", "report", "rerun"),
 )
 
 

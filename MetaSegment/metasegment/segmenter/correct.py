@@ -18,16 +18,19 @@ LEARNT = "recall"
 CELLS = 48**3
 
 
-def corrected(prior: Answer, image: Tensor, spacing: tuple[float, float, float], engine: Engine) -> Answer:
+def corrected(
+    prior: Answer, image: Tensor, spacing: tuple[float, float, float], engine: Engine, cells: int = CELLS
+) -> Answer:
     """A prior's mean with the network's answer to it, in a box around what it holds probable; itself where that is
     nothing, or nothing was learnt.
 
-    `image` is the volume (k, j, i) with voxels of `spacing` mm, in whose coordinates the prior's grid is.
+    `image` is the volume (k, j, i) with voxels of `spacing` mm, in whose coordinates the prior's grid is;
+    at most so many `cells` are looked at.
     """
     box = prior_box(prior.probability, prior.grid, Box.whole(image.shape))
     if box is None or not engine.has_learnt(LEARNT):
         return prior
-    grid = working_grid(box, spacing, CELLS)
+    grid = working_grid(box, spacing, cells)
     earlier = resample(prior.probability, grid.within(prior.grid))
     channels = prior_channels(resample(image, grid), earlier, grid.cell_spacing(spacing))
     answer = torch.sigmoid(engine.logits(channels, engine.learnt(LEARNT)))

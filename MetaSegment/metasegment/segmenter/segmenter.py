@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..export import default_name
 from ..memory import peak_memory_mb
 from ..network.engine import Engine
+from ..objects import FoundObjects
 from ..progress import Progress
 from ..regrid import label_counts
 from ..segmentation import AUTO, Budget, NextSlice, Segmentation, StructureResult
@@ -25,6 +26,7 @@ from .answer import StructureAnswer
 from .apply import recall, recalled, require_structures, what_shows, with_confidence
 from .case import Case
 from .compose import compose
+from .find import find
 from .fuse_prior import fuse_prior
 from .gate import IN_CONTEXT, Gate
 from .locate import SegmentRequest, locate
@@ -115,6 +117,22 @@ class Segmenter:
         request = SegmentRequest(volume, annotation, priors, task.names)
         result = self._answered(request, budget, AUTO, seed, progress, preview)
         return with_remarks(with_confidence(result, task, priors), volume)
+
+    def find(
+        self,
+        volume: Volume,
+        drawn: np.ndarray,
+        rejected: np.ndarray | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> FoundObjects:
+        """Finds all objects of a volume that are like those drawn.
+
+        `drawn` is uint8 (k, j, i) on the volume's grid: each connected part of labels 1…254 is an example, drawn
+        completely, 255 is known to be in no object, 0 unknown. `rejected` is not 0 on what was found before and is
+        none. Raises InputError where there is nothing to learn from, and Cancelled.
+        """
+        return find(volume, drawn, rejected, self.engine, seed, progress or Progress())
 
     def _answered(
         self,

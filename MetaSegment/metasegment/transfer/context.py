@@ -17,7 +17,11 @@ from ..fields.z_score import z_scored
 
 #: An image is blurred as widely as its cells reach, but no wider.
 WIDEST_BLUR = 8
+#: Cells along k, j, i.
+Reach = tuple[int, int, int]
 _AROUND = tuple(product((-1, 0, 1), repeat=3))
+#: Where the cell itself is among its places, and how many there are.
+HERE, PLACES = _AROUND.index((0, 0, 0)), len(_AROUND)
 
 
 def standardised(image: Tensor) -> Tensor:
@@ -31,15 +35,14 @@ def standardised(image: Tensor) -> Tensor:
 class Context:
     """The surroundings of the cells of an image (k, j, i): at each of `reaches`, the 27 places that many cells away
     or not, in an image blurred as widely. Beyond its faces the image repeats its border.
+
+    A reach is one number, or one along each axis where cells are no cubes.
     """
 
-    def __init__(self, image: Tensor, reaches: Sequence[int]) -> None:
+    def __init__(self, image: Tensor, reaches: Sequence[int | Reach]) -> None:
         self._shape = image.shape
-        self._reaches = reaches
-        self._padded = [
-            pad(blurred(image, min(reach, WIDEST_BLUR))[None, None], (reach,) * 6, mode="replicate")[0, 0]
-            for reach in reaches
-        ]
+        self._reaches = [(reach,) * 3 if isinstance(reach, int) else reach for reach in reaches]
+        self._padded = [_padded(image, reach) for reach in self._reaches]
 
     def of(self, cells: Tensor) -> Tensor:
         """Features (n, 27 for each reach) of cells given as flat indices (n,) into the image."""
@@ -47,18 +50,31 @@ class Context:
         found = []
         for reach, values in zip(self._reaches, self._padded, strict=True):
             _, rows, columns = values.shape
-            home = ((k + reach) * rows + j + reach) * columns + i + reach
+            p, q, r = reach
+            home = ((k + p) * rows + j + q) * columns + i + r
             flat = values.reshape(-1)
-            found += [flat[home + ((a * rows + b) * columns + c) * reach] for a, b, c in _AROUND]
+            found += [flat[home + (a * p * rows + b * q) * columns + c * r] for a, b, c in _AROUND]
         return torch.stack(found, 1)
 
+    def plane(self, k: int) -> Tensor:
+        """Of all cells of a plane across k, the blurred images at the cell itself: (j * i, one for each reach)."""
+        _, rows, columns = self._shape
+        places = zip(self._reaches, self._padded, strict=True)
+        return torch.stack([values[k + p, q : q + rows, r : r + columns].flatten() for (p, q, r), values in places], 1)
 
-def blurred(image: Tensor, width: int) -> Tensor:
-    """Averaged twice over a cube of about `width` cells, an odd number of them."""
-    half = width // 2
-    if not half:
-        return image
-    for axis in range(3):
+
+def _padded(image: Tensor, reach: Reach) -> Tensor:
+    k, j, i = reach
+    smooth = blurred(image, [min(r, WIDEST_BLUR) for r in reach])
+    return pad(smooth[None, None], (i, i, j, j, k, k), mode="replicate")[0, 0]
+
+
+def blurred(image: Tensor, widths: int | Sequence[int]) -> Tensor:
+    """Averaged twice over a box of about so many cells, an odd number of them, along all axes or each."""
+    for axis, width in enumerate([widths] * 3 if isinstance(widths, int) else widths):
+        half = width // 2
+        if not half:
+            continue
         faces, kernel = [0] * 6, [1, 1, 1]
         faces[4 - 2 * axis] = faces[5 - 2 * axis] = half
         kernel[axis] = 2 * half + 1
