@@ -1,7 +1,7 @@
 """Many of a kind, measured as detection: sensitivity at 1, 2, 4 and 8 false positives a volume, and Dice of the found.
 
     python Testing/measure/find.py phantoms [SEEDS]          5, 30, 80 and 200 lesions in synthetic blocks
-    python Testing/measure/find.py spines DATA [CASES]       vertebral bodies of `DATA/train` (or of another split)
+    python Testing/measure/find.py spines SPLIT [CASES]      vertebral bodies of `DATA/train`, or of another split
     python Testing/measure/find.py speed                     a 512 x 512 x 300 CT-like volume: seconds
 
 Two objects of middling size are given as examples, all others are to be found. About a minute a volume on one core.
@@ -30,7 +30,7 @@ ALLOWED = (1, 2, 4, 8)
 #: A found object is a true one where their Dice is at least this.
 HIT = 0.3
 COUNTS = (5, 30, 80, 200)
-SPINES = ("spine_mr_t2_lumbar_chu", "spine_mr_clinical_zukic")
+SPINES = ("spine_mr_t2_lumbar_chu", "spine_mr_clinical_zukic", "spine_mr_myosegmentum")
 LARGE = (300, 512, 512)
 
 
@@ -107,8 +107,8 @@ def over_phantoms(segmenter: Segmenter, seeds: int) -> None:
         report(f"{count} lesions", scores, time.process_time() - start - made)
 
 
-def spines(data: Path, cases: int) -> Iterator[tuple[str, list[tuple[Volume, np.ndarray]]]]:
-    for folder in (data / name for name in SPINES if (data / name).is_dir()):
+def spines(split: Path, cases: int) -> Iterator[tuple[str, list[tuple[Volume, np.ndarray]]]]:
+    for folder in (split / name for name in SPINES if (split / name).is_dir()):
         found = []
         for path in sorted(folder.glob("*/labels.nii.gz"))[:cases]:
             found.append((read_volume(path.parent / "image.nii.gz"), read_voxels(path).array.astype(np.uint16)))
@@ -143,7 +143,7 @@ def main() -> None:
     elif what == "speed":
         timed(segmenter)
     else:
-        for name, volumes in spines(Path(rest[0]) / "train", int(rest[1]) if len(rest) > 1 else 4):
+        for name, volumes in spines(Path(rest[0]), int(rest[1]) if len(rest) > 1 else 4):
             start = time.process_time()
             scores = [asked(segmenter, volume, truth) for volume, truth in volumes]
             report(name, scores, time.process_time() - start)
