@@ -75,7 +75,7 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
     if key not in remembered:
         tried = copy.deepcopy(network)
         options = [Precision(dtype, layout) for dtype in PRECISIONS for layout in FORMATS]
-        options.sort(key=lambda option: _seconds(tried, option, device, training))
+        options.sort(key=lambda option: seconds_of(tried, option, device, training))
         fastest = next(o for o in options if not training or o.dtype == "float32" or _learns(tried, o, device))
         remembered[key] = [fastest.dtype, fastest.layout]
         _write(cache, remembered)
@@ -83,7 +83,8 @@ def fastest_precision(network: nn.Module, device: str, training: bool, cache: Pa
     return Precision(dtype, layout)
 
 
-def _seconds(network: nn.Module, precision: Precision, device: str, training: bool) -> float:
+def seconds_of(network: nn.Module, precision: Precision, device: str, training: bool) -> float:
+    """Measures the best of three runs on the cube that is timed."""
     edge = TIMED_EDGE[torch.device(device).type]
     channels = torch.zeros(1, len(CHANNELS), edge, edge, edge, device=device)
     channels = channels.contiguous(memory_format=precision.memory_format)

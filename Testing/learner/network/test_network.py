@@ -239,7 +239,7 @@ def test_gradients_in_bf16_are_those_in_fp32_whatever_the_memory_held(shape: tup
 def test_a_format_with_wrong_gradients_is_not_trained_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from metasegment.network import precision as module
 
-    monkeypatch.setattr(module, "_seconds", lambda network, option, *_: float(option.dtype == "float32"))
+    monkeypatch.setattr(module, "seconds_of", lambda network, option, *_: float(option.dtype == "float32"))
 
     class Wrong(CountedConvolution):
         def forward(self, x: Tensor) -> Tensor:
