@@ -32,8 +32,8 @@ def make_adaptation(bank: Bank, mixture: Mixture, seed: int, index: int) -> Meta
 
 
 def task_of(drawn: Annotated) -> MetaTask | None:
-    """Lessons and query of an annotated sample, on grids as in use; None where no training slice can be made."""
-    support = Support(drawn.scene, STRUCTURE, sheets_of(drawn.scene))
+    """Makes training slices and query of an annotated sample, on grids as in use; None where there is no slice."""
+    support = Support(drawn.scene, STRUCTURE, annotated_slices_of(drawn.scene))
     slices = make_training_slices(support, drawn.box, make_folds(support, drawn.box))
     if not slices:
         return None
@@ -43,7 +43,7 @@ def task_of(drawn: Annotated) -> MetaTask | None:
     return MetaTask(tuple(slices), query.channels, query.target, query.weight)
 
 
-def sheets_of(scene: Scene) -> tuple[Tensor, ...]:
+def annotated_slices_of(scene: Scene) -> tuple[Tensor, ...]:
     """Flat indices of each annotated slice; annotated voxels on no full plane are one oblique slice."""
     known = scene.labels != 0
     flat = torch.arange(known.numel(), device=known.device).view(known.shape)

@@ -20,7 +20,7 @@ def extent_on_slices(annotation: Annotation, structure: int) -> Extent:
     """Tells where the annotated slices show the structure; looks at their voxels only, however large the volume."""
     shape = annotation.labels.shape
     finished = finished_slices(annotation, structure)
-    found = [np.unravel_index(_voxels_of(annotation, sheet, structure), shape) for sheet in finished]
+    found = [np.unravel_index(_voxels_of(annotation, annotated, structure), shape) for annotated in finished]
     positions = [np.concatenate([f[axis] for f in found]) for axis in range(3)]
     present = [set(np.unique(p).tolist()) for p in positions]
     low, high = [int(p.min()) for p in positions], [int(p.max()) + 1 for p in positions]
@@ -52,13 +52,13 @@ def cut_out(volume: Volume, annotation: Annotation, structure: int, region: Regi
     image = torch.from_numpy(np.ascontiguousarray(volume.array[region]))
     k, j, i = labels.shape
     crossing = []
-    for sheet in finished_slices(annotation, structure):
-        if isinstance(sheet, AnnotatedSlice):
-            index = sheet.index - region[sheet.axis].start
-            if 0 <= index < labels.shape[sheet.axis]:
-                crossing.append(torch.from_numpy(AnnotatedSlice(sheet.axis, index).voxels((k, j, i))))
+    for annotated in finished_slices(annotation, structure):
+        if isinstance(annotated, AnnotatedSlice):
+            index = annotated.index - region[annotated.axis].start
+            if 0 <= index < labels.shape[annotated.axis]:
+                crossing.append(torch.from_numpy(AnnotatedSlice(annotated.axis, index).voxels((k, j, i))))
         else:
-            inside = _within(sheet.flat, annotation.labels.shape, region)
+            inside = _within(annotated.flat, annotation.labels.shape, region)
             if len(inside):
                 crossing.append(torch.from_numpy(inside))
     if annotation.finished:
@@ -80,8 +80,8 @@ def _strokes_in(annotation: Annotation, structure: int, region: Region) -> torch
     return torch.from_numpy(marked) if marked.any() else None
 
 
-def _voxels_of(annotation: Annotation, sheet: object, structure: int) -> np.ndarray:
-    flat: np.ndarray = sheet.voxels(annotation.labels.shape)  # type: ignore[attr-defined]
+def _voxels_of(annotation: Annotation, annotated: object, structure: int) -> np.ndarray:
+    flat: np.ndarray = annotated.voxels(annotation.labels.shape)  # type: ignore[attr-defined]
     return flat[annotation.labels.reshape(-1)[flat] == structure]
 
 

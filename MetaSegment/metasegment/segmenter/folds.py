@@ -72,14 +72,14 @@ def _halved(support: Support, number: int) -> Iterator[Support]:
     """The support with one slice cut in two through the structure's centroid, across each of the two axes along which
     the structure is longest there; its halves come first.
     """
-    sheet = support.annotated_slices[number]
+    voxels = support.annotated_slices[number]
     others = tuple(s for n, s in enumerate(support.annotated_slices) if n != number)
-    positions = torch.stack(torch.unravel_index(sheet, support.scene.labels.shape), 1).float()
-    points = positions[support.scene.labels.view(-1)[sheet] == support.structure]
+    positions = torch.stack(torch.unravel_index(voxels, support.scene.labels.shape), 1).float()
+    points = positions[support.scene.labels.view(-1)[voxels] == support.structure]
     lengths = (points.amax(0) - points.amin(0)) * torch.tensor(support.scene.spacing)
     for axis in lengths.topk(2).indices.tolist():
         low = positions[:, axis] <= points[:, axis].mean()
-        yield replace(support, annotated_slices=(sheet[low], sheet[~low], *others))
+        yield replace(support, annotated_slices=(voxels[low], voxels[~low], *others))
 
 
 def _fold(support: Support, grid: Grid, hidden: int, between: bool) -> Fold:

@@ -67,14 +67,14 @@ def _distance_to_known(annotation: Annotation, map_: Map, spacing: tuple[float, 
         away = np.abs(np.arange(size[axis]) + starts[axis] - known.index).astype(np.float32) * spacing[axis]
         np.minimum(distance, away.reshape([-1 if a == axis else 1 for a in range(3)]), out=distance)
     for sheet in annotation.oblique:
-        np.minimum(distance, _distance_to_sheet(sheet.flat, annotation, map_, spacing), out=distance)
+        np.minimum(distance, _distance_to_oblique(sheet.flat, annotation, map_, spacing), out=distance)
     return distance
 
 
-def _distance_to_sheet(
+def _distance_to_oblique(
     flat: np.ndarray, annotation: Annotation, map_: Map, spacing: tuple[float, float, float]
 ) -> np.ndarray:
-    """Distance to the plane through an oblique sheet's voxels."""
+    """Distance to the plane through an oblique slice's voxels."""
     points = np.stack(np.unravel_index(flat, annotation.labels.shape), 1) * spacing
     centre = points.mean(0)
     normal = np.linalg.svd((points - centre)[:: max(1, len(points) // 2000)], full_matrices=False)[2][-1]

@@ -43,6 +43,6 @@ def estimated_dice(evidence: Evidence) -> float:
 
 
 def recalled_dice(agreement: float, growth: float) -> float:
-    """Returns the expected Dice of what a task recalls without a slice, 0…1; arguments as for transfer.Sighting."""
+    """Returns the expected Dice of what a task recalls without a slice, 0…1; arguments as for transfer.Detection."""
     constant, agreeing, growing = RECALLED
     return min(1.0, max(0.0, constant + agreeing * agreement + growing * min(MOST_GROWTH, abs(growth))))

@@ -42,8 +42,8 @@ class Support:
         """Returns the scene with the numbered slices alone; voxels where two slices cross stay with either."""
         labels = torch.zeros_like(self.scene.labels)
         for number in kept:
-            sheet = self.annotated_slices[number]
-            labels.view(-1)[sheet] = self.scene.labels.view(-1)[sheet]
+            voxels = self.annotated_slices[number]
+            labels.view(-1)[voxels] = self.scene.labels.view(-1)[voxels]
         return replace(self.scene, labels=labels)
 
     def without(self, hidden: int) -> Scene:

@@ -86,7 +86,7 @@ def learn_to_delineate(
         progress.check()
         view, shares = random_view(seen, covered[None], generator)
         if bool((shares > 0.5).any()):
-            rows, target = _lesson(view, shares[0], size, generator)
+            rows, target = _example(view, shares[0], size, generator)
             features.append(rows)
             targets.append(target)
     perceptron = learn(torch.cat(features), torch.cat(targets), HIDDEN, generator, progress)
@@ -106,7 +106,7 @@ def around(centre_mm: Triple, size_mm: Triple, room: float, cells: int, spacing:
     return Grid(Box.of(start, stop), (k, j, i)), cell_mm
 
 
-def _lesson(image: Tensor, shares: Tensor, size: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def _example(image: Tensor, shares: Tensor, size: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """Features and targets of cells, in the structure and not, seen from a place beside its own."""
     low, high = _extent(shares > 0.5)
     centre = (low + high) / 2 + torch.randn(3, generator=generator) * MISPLACED * (high - low)

@@ -21,7 +21,7 @@ from .locator import FEATURES as PLACE_FEATURES
 from .locator import Locator, learn_to_locate
 from .perceptron import Perceptron
 
-#: Sightings that overlap by this Dice mean the same place.
+#: Detections that overlap by this Dice mean the same place.
 SAME_PLACE = 0.3
 #: Names of sizes among the numbers of a subject, and what they can be in mm or mm³.
 CELL, SIZE = "cell_mm", "size_mm"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metasegment.cli import main
-from metasegment.episodes.adaptation import make_adaptation, sheets_of
+from metasegment.episodes.adaptation import annotated_slices_of, make_adaptation
 from metasegment.episodes.episode import Mixture
 from metasegment.episodes.labelled import Bank
 from metasegment.errors import InputError
@@ -66,7 +66,7 @@ def test_every_annotated_voxel_is_on_a_sheet() -> None:
     labels[3] = 255
     labels[:, 4] = 1
     labels[0, 0, 0] = 255
-    annotated_slices = sheets_of(Scene(labels.float(), labels, (1.0, 1.0, 1.0)))
+    annotated_slices = annotated_slices_of(Scene(labels.float(), labels, (1.0, 1.0, 1.0)))
     assert [len(sheet) for sheet in annotated_slices] == [90, 80, 1]
     assert torch.equal(torch.cat(annotated_slices).unique(), labels.view(-1).nonzero()[:, 0])
 
