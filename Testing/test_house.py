@@ -16,7 +16,6 @@ FLOORS = """
     __main__
     cli
     cohort benchmark training
-    follow
     service demo episodes
     segmenter
     agreement

@@ -1,4 +1,4 @@
-"""Rigid and affine transforms by mutual information, from many starts."""
+"""Affine transforms by mutual information, from many starts."""
 
 from __future__ import annotations
 
@@ -20,21 +20,6 @@ LINEAR_ITERATIONS = 100
 #: Points of the fixed image that the metric looks at: chosen with the levels on `train/` (parotids and brainstem of CT,
 #: four structures of fetal MR): about 10 s on one core.
 LINEAR_SAMPLES = 15_000
-
-
-def rigid(fixed: sitk.Image, moving: sitk.Image) -> sitk.Euler3DTransform:
-    """Rotation and translation, the best that several ways lead to: from either centre or the best translation."""
-    import SimpleITK as sitk
-
-    best, least = sitk.Euler3DTransform(), np.inf
-    for start in (*_centred(fixed, moving), _translated(fixed, moving)):
-        transform = sitk.Euler3DTransform()
-        transform.SetCenter(start.GetCenter())
-        transform.SetTranslation(start.GetTranslation())
-        value = _optimise(fixed, moving, transform, *FIRST_LEVEL)
-        best, least = (transform, value) if value < least else (best, least)
-    _optimise(fixed, moving, best, *LAST_LEVEL)
-    return best
 
 
 def aligned(fixed: sitk.Image, moving: sitk.Image) -> sitk.AffineTransform:
