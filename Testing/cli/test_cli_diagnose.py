@@ -14,6 +14,8 @@ from helpers.grids import IDENTITY
 from helpers.organs import ellipsoid, scan_of
 
 from metasegment.cli import main
+from metasegment.diagnosis.radiomics import radiomic_features
+from metasegment.diagnosis.subject import read_image_subject
 from metasegment.export import write_segmentation
 from metasegment.io.picture_file import read_picture
 from metasegment.io.volume_file import write_volume
@@ -144,3 +146,12 @@ def test_a_radiograph_is_bright_where_bone_is_however_it_is_stored(tmp_path: Pat
         values = read_picture(file)
         assert values.shape == (20, 30)
         assert (np.diff(values.ravel()) == 1).all()
+
+
+def test_a_picture_has_the_same_features_however_finely_it_is_stored(tmp_path: Path) -> None:
+    coarse = sitk.ReadImage(str(picture(tmp_path / "coarse.png", 8, 3)))
+    fine = sitk.Expand(coarse, (4, 4), sitk.sitkNearestNeighbor)
+    sitk.WriteImage(fine, str(tmp_path / "fine.png"))
+    other = picture(tmp_path / "other.png", 16, 4)
+    features = [radiomic_features(read_image_subject(tmp_path / n)) for n in ("coarse.png", "fine.png", other.name)]
+    assert (features[0] - features[1]).norm() < 0.2 * (features[0] - features[2]).norm()

@@ -19,7 +19,7 @@ from ..transfer.context import standardised
 from .subject import Subject
 
 #: Cells (k, j, i) on which the network sees a 2D image, repeated along k: the fewest that a grid may have.
-PICTURE = (16, 128, 128)
+PLANES = (16, 128, 128)
 #: Cells on which it sees a structure.
 CELLS = 48**3
 
@@ -42,8 +42,8 @@ def _seen(subject: Subject) -> tuple[Tensor, Tensor]:
     """The network's channels, and how much of each cell (k, j, i) is the subject's."""
     whole = Box((0.0, 0.0, 0.0), tuple(map(float, subject.image.shape)))  # type: ignore[arg-type]
     if subject.mask is None:
-        image = standardised(resample(subject.image, Grid(whole, PICTURE)))
-        channels = torch.zeros(len(CHANNELS), *PICTURE)
+        image = standardised(resample(subject.image, Grid(whole, PLANES)))
+        channels = torch.zeros(len(CHANNELS), *PLANES)
         channels[CHANNELS.index("image")] = image
         channels[CHANNELS.index("distance")] = 1.0
         return channels, torch.ones_like(image)

@@ -11,9 +11,13 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..export import read_structures
+from ..grid import Box, Grid, resample
 from ..io.annotation_file import frame_of_reference_for, places_of
 from ..io.picture_file import read_picture
 from ..io.volume_file import read_volume
+
+#: Rows and columns of a 2D image.
+PICTURE = (256, 256)
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,14 @@ class Subject:
 
 
 def read_image_subject(path: Path) -> Subject:
-    """A 2D image as a whole; raises InputError as `read_picture` does."""
-    return Subject(torch.from_numpy(read_picture(path))[None], (1.0, 1.0, 1.0))
+    """A 2D image as a whole, stretched to PICTURE: texture must not tell how finely it was stored.
+
+    Raises InputError as `read_picture` does.
+    """
+    values = torch.from_numpy(read_picture(path))[None]
+    _, rows, columns = values.shape
+    whole = Box((0.0, 0.0, 0.0), (1.0, float(rows), float(columns)))
+    return Subject(resample(values, Grid(whole, (1, *PICTURE))), (1.0, 1.0, 1.0))
 
 
 def read_structure_subject(image: Path, segmentation: Path, structure: str) -> Subject:
