@@ -21,6 +21,7 @@ UNKNOWN, BACKGROUND = 0, 255
 AXIS_NAMES = ("k", "j", "i")
 # Labels that were floats come back from 8 bits and a scale factor as 0.996 and the like.
 _ROUNDING = 0.01
+_FLOAT = 1e-4  # of 32-bit floats up to 255
 _T = TypeVar("_T")
 _HOW_TO = (
     "on an annotated slice every voxel is a structure (1...254) or background (255; in a .seg.nrrd: a "
@@ -203,17 +204,21 @@ def require_usable(annotation: Annotation) -> None:
             raise InputError(f"structure '{name}' (label {label}) has no voxel; draw it on a slice or remove it")
 
 
-def as_label_array(array: np.ndarray) -> np.ndarray:
-    """Labels as uint8; raises InputError for values that are not whole numbers 0...255."""
+def as_label_array(array: np.ndarray, step: float = 0.0) -> np.ndarray:
+    """Labels as uint8; raises InputError for values that are not whole numbers 0...255.
+
+    `step` is that of a scale factor between the numbers in a file: labels lie up to half of it off.
+    """
+    rounding = max(_ROUNDING, step / 2 + _FLOAT) if step < 1 else _ROUNDING
     lowest, highest = array.min(), array.max()
-    if not (lowest >= -_ROUNDING and highest <= BACKGROUND + _ROUNDING):  # written so that NaN is refused too
+    if not (lowest >= -rounding and highest <= BACKGROUND + rounding):  # written so that NaN is refused too
         raise InputError(
             f"labels out of range: {lowest:g} to {highest:g}; allowed are 0 unknown, 1...254, 255 background"
         )
     if array.dtype.kind != "f":
         return np.ascontiguousarray(array, np.uint8)
     whole = np.rint(array)
-    if np.abs(array - whole).max() > _ROUNDING:
+    if np.abs(array - whole).max() > rounding:
         raise InputError("labels out of range: some are fractions; a label is a whole number 0...255")
     return np.ascontiguousarray(whole, np.uint8)
 

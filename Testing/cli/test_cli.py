@@ -16,11 +16,12 @@ from helpers.study_files import ANNOTATED, COLORS, NAMES, PATIENCE, Study, comma
 from metasegment.annotation import BACKGROUND
 from metasegment.cli import main
 from metasegment.io.image_file import read_metadata
-from metasegment.io.volume_file import read_voxels
+from metasegment.io.volume_file import read_voxels, write_volume
 from metasegment.measures.dice import dice
 from metasegment.network.meta_parameters import save_learnt
 from metasegment.network.unet import RELEASED, load_network
 from metasegment.strategies import all_meta_strategies, all_strategies
+from metasegment.volume import Volume
 
 pytestmark = pytest.mark.usefixtures("ctrl_c_works_after_a_command")
 
@@ -184,3 +185,14 @@ def test_three_slices_of_a_real_left_atrium_give_the_rest(data_folder: Path, tmp
     unknown = annotation == 0
     a, b = (sitk.GetArrayFromImage(found) == 1)[unknown], atrium[unknown]
     assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.75
+
+
+def test_json_says_what_the_readers_filled_in(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    array = study.volume.array.astype(np.float32)
+    array[0, 0, 0] = np.nan
+    write_volume(Volume(array, study.volume.geometry), tmp_path / "image.nrrd")
+    assert main(["suggest", str(tmp_path / "image.nrrd"), str(study.annotation), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"][0].startswith("1 of ")
+    arguments = ["segment", tmp_path / "image.nrrd", study.annotation, "--output", tmp_path / "out.nrrd"]
+    assert main([*map(str, arguments), "--seconds", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"][0].startswith("1 of ")

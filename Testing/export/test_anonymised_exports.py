@@ -130,3 +130,32 @@ def test_a_class_of_image_that_does_not_exist_is_refused_before_the_work(
     assert main(["export", str(folder.parent / "drawn.nrrd"), "--to", str(out), "--reference", str(folder)]) == 2
     assert "SOPClassUID 1.2.3.4" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", _KINDS)
+def test_impossible_ages_and_weights_are_not_repeated(anonymised: Anonymise, name: str) -> None:
+    def edit(dataset: Dataset) -> None:
+        dataset.PatientAge, dataset.PatientWeight = "", ""
+        dataset["PatientAge"]._value, dataset["PatientWeight"]._value = "45", "70 kg"
+
+    assert errors(export(anonymised(edit), name)) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            lambda dataset: delattr(dataset, "FrameOfReferenceUID"),
+            "lack FrameOfReferenceUID; no DICOM object can refer",
+        ),
+        (lambda dataset: setattr(dataset, "SOPInstanceUID", "1.2.3"), "several of its slices have one SOPInstanceUID"),
+    ],
+)
+def test_slices_that_cannot_be_referred_to_are_refused_with_the_reason(
+    anonymised: Anonymise, capsys: pytest.CaptureFixture[str], edit: Callable[[Dataset], None], words: str
+) -> None:
+    folder = anonymised(edit)
+    out = folder.parent / "out.dcm"
+    assert main(["export", str(folder.parent / "drawn.nrrd"), "--to", str(out), "--reference", str(folder)]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()

@@ -173,3 +173,55 @@ def test_pixels_that_end_too_early_are_told_by_their_file(series: Path) -> None:
     path = series / "0004.dcm"
     path.write_bytes(path.read_bytes()[:-2])
     assert "0004.dcm cannot be read: it is truncated" in refusal(series)
+
+
+def test_an_empty_file_among_the_slices_is_named(series: Path, refusal: Callable[[Path], str]) -> None:
+    (series / "0003.dcm").write_bytes(b"")
+    assert "0003.dcm is empty" in refusal(series)
+
+
+def test_a_missing_slice_that_was_left_out_is_named_with_why(series: Path, refusal: Callable[[Path], str]) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        if k == 4:
+            del dataset.ImagePositionPatient
+
+    message = refusal(change(series, edit))
+    assert "slices are missing: 6.00 mm" in message
+    assert "left out of the 8 files" in message
+    assert "has no position" in message
+
+
+def test_frames_whose_places_are_not_told_are_refused_as_that(
+    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str]
+) -> None:
+    file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
+    dataset = pydicom.dcmread(file)
+    del dataset.PerFrameFunctionalGroupsSequence
+    dataset.save_as(file)
+    assert "does not tell where each of its frames lies" in refusal(file)
+
+
+def test_frames_without_the_size_of_a_pixel_are_refused(
+    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str]
+) -> None:
+    file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
+    dataset = pydicom.dcmread(file)
+    dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = ["0", "1.2"]
+    dataset.save_as(file)
+    assert "does not tell the size of its pixels" in refusal(file)
+
+
+@pytest.mark.parametrize("modality", ["SEG", "RTDOSE"])
+def test_objects_that_are_no_images_are_refused_as_what_they_are(
+    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str], modality: str
+) -> None:
+    file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
+    dataset = pydicom.dcmread(file)
+    dataset.Modality = modality
+    dataset.save_as(file)
+    assert f"is a DICOM object that is no image ({modality})" in refusal(file)
+
+
+def test_a_packed_folder_is_told_to_be_unpacked(series: Path, tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+    packed = shutil.make_archive(str(tmp_path / "series"), "zip", series)
+    assert "is a zip archive; unpack it first" in refusal(Path(packed))

@@ -163,3 +163,53 @@ def test_a_link_stays_a_link_to_the_new_result(tmp_path: Path) -> None:
     saved(tmp_path / "out.nii.gz", drawn())
     assert (tmp_path / "out.nii.gz").is_symlink()
     np.testing.assert_array_equal(read_structures(tmp_path / "store" / "r.nii.gz").labels, drawn())
+
+
+def test_labels_that_a_coarse_scale_factor_made_fractions_are_whole_again(tmp_path: Path) -> None:
+    labels = np.where(drawn() == 2, 100, drawn())
+    image = nib.Nifti1Image(labels.transpose(2, 1, 0).astype(float), np.diag([-1, -1.5, 2, 1]))
+    image.set_data_dtype(np.uint8)
+    nib.save(image, tmp_path / "a.nii.gz")
+    assert np.asarray(nib.load(tmp_path / "a.nii.gz").dataobj)[1, 1, 2] > 1.1
+    np.testing.assert_array_equal(read_structures(tmp_path / "a.nii.gz").labels, labels)
+
+
+def test_shares_of_voxels_in_scaled_integers_are_no_labels(tmp_path: Path) -> None:
+    image = nib.Nifti1Image((drawn().transpose(2, 1, 0) * 0.4), np.diag([-1, -1.5, 2, 1]))
+    image.set_data_dtype(np.uint8)
+    nib.save(image, tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="some are fractions"):
+        read_structures(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd"])
+def test_labels_that_are_not_a_number_count_as_0_and_are_told(tmp_path: Path, name: str) -> None:
+    labels = np.where(drawn() == 0, np.nan, drawn()).astype(np.float32)
+    write_volume(Volume(labels, _GRID), tmp_path / name)
+    found = read_structures(tmp_path / name)
+    np.testing.assert_array_equal(found.labels, drawn())
+    assert f"{np.count_nonzero(drawn() == 0)} of 720 voxels of the labels are NaN" in found.notes[0]
+
+
+def on_a_crop(folder: Path, i: int) -> tuple[Path, np.ndarray]:
+    """Slice k = 3 with one structure, annotated on a crop that begins at `i`, and that slice as it is."""
+    truth = np.where(drawn()[3] == 2, 2, 255).astype(np.uint8)
+    labels = np.zeros((3, 9, 10 - i), np.uint8)
+    labels[1] = truth[:, i:]
+    grid = Geometry((10 - i, 9, 3), _GRID.spacing, (i - 5.0, 7.0, 15.0), _GRID.direction)
+    write_volume(Volume(labels, grid), folder / "crop.nrrd")
+    return folder / "crop.nrrd", truth
+
+
+def test_a_slice_annotated_on_a_crop_is_background_beyond_it_and_told(tmp_path: Path) -> None:
+    path, truth = on_a_crop(tmp_path, 4)
+    found = read_annotation(path, _GRID)
+    np.testing.assert_array_equal(found.labels[3], truth)
+    assert [(plane.axis, plane.index) for plane in found.slices] == [(0, 3)]
+    assert not found.labels[:3].any()
+    assert found.notes[0].startswith("k = 3: annotated on a part of the image")
+
+
+def test_a_crop_that_cuts_a_structure_says_nothing_beyond_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no slice is fully annotated"):
+        read_annotation(on_a_crop(tmp_path, 6)[0], _GRID)

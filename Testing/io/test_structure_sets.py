@@ -191,3 +191,20 @@ def test_of_structures_within_each_other_one_is_chosen_by_its_name(
     assert main(["export", str(path), *arguments]) == 0
     np.testing.assert_array_equal(read_structures(tmp_path / "out.nrrd").labels > 0, disc(6, (3, 4)))
     assert pydicom.dcmread(path).Modality == "RTSTRUCT"
+
+
+def test_contours_between_slices_that_have_their_own_are_left_out_and_told(structure_set: Callable[..., Path]) -> None:
+    found = read_structures(structure_set(("Liver", plain(9, (3, 3.5, 4, 4.5, 5, 5.5)))), _GRID)
+    np.testing.assert_array_equal(found.labels > 0, disc(9, (3, 4, 5)))
+    assert "'Liver': 3 of its 6 contours" in found.notes[0]
+
+
+def test_contours_whose_slices_would_be_missed_are_refused(structure_set: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match="beside the nearest"):
+        read_structures(structure_set(("Liver", plain(9, (3, 3 + 2 / 3, 4 + 1 / 3, 5)))), _GRID)
+
+
+def test_a_structure_that_goes_on_beyond_the_image_is_cut_there_and_told(structure_set: Callable[..., Path]) -> None:
+    found = read_structures(structure_set(("Cord", plain(9, range(9, 15)))), _GRID)
+    np.testing.assert_array_equal(found.labels > 0, disc(9, (9, 10, 11)))
+    assert "'Cord': 3 of its 6 contours are beyond the image" in found.notes[0]

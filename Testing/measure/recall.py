@@ -95,8 +95,11 @@ def on_voxels(detection: Detection, case: Case) -> Tensor:
     return mask
 
 
-def main(data: str, cases: str = "4") -> None:
-    found = list(findings(Path(data) / "train", int(cases)))
+def main(arguments: list[str]) -> None:
+    if not arguments or not (Path(arguments[0]) / "train").is_dir():
+        sys.exit("usage: recall.py DATA [CASES]; DATA is a folder with `train`")
+    data, cases = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 4
+    found = list(findings(data / "train", cases))
     dice = np.array([f.dice for f in found])
     rows = np.array([(1.0, f.agreement, min(MOST_GROWTH, abs(f.growth))) for f in found])
     weights = np.linalg.lstsq(rows, dice, rcond=None)[0]
@@ -104,8 +107,8 @@ def main(data: str, cases: str = "4") -> None:
     same = np.array([f.same_kind for f in found])
     print(f"{len(found)} structures, {int(same.sum())} in volumes of the same kind: mean Dice {dice[same].mean():.3f}")
     print("weights of 1, agreement, growth:", *(f"{w:.3f}" for w in weights))
-    print(print(f"off by {off[same].mean():.3f} in volumes of the same kind, {off[~same].mean():.3f} in others"))
+    print(f"off by {off[same].mean():.3f} in volumes of the same kind, {off[~same].mean():.3f} in others")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -78,13 +78,14 @@ def apply_to_image(task: Task | None, options: argparse.Namespace) -> None:
         task, told = chosen(options, volume, segmenter.engine.checksum)
     given = options.annotation
     drawn = read_annotation_of(options.image, volume.geometry, given, options.structures) if given else None
-    files.tell(volume.notes + (drawn.notes if drawn else ()))
+    notes = volume.notes + (drawn.notes if drawn else ())
+    files.tell(notes)
     annotation = to_task_labels(task, drawn) if drawn else None
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
     write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
     manifest.write_manifest_of(options, result)
-    as_json = printed.as_json(result, str(options.output)) | told
+    as_json = printed.as_json(result, str(options.output), notes) | told
     print(json.dumps(as_json) if options.json else printed.as_text(result))
     if options.save_task:
         case = _case(task, volume, annotation, result)

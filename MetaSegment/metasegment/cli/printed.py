@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..segmentation import NextSlice, Segmentation
 
 
-def as_json(result: Segmentation, output: str) -> dict[str, Any]:
-    """The contract of `--json`."""
+def as_json(result: Segmentation, output: str, of_reading: Sequence[str] = ()) -> dict[str, Any]:
+    """The contract of `--json`; `of_reading` are the notes of the files that were read."""
     return {
         "output": output,
         "structures": [dataclasses.asdict(structure) for structure in result.structures],
@@ -18,7 +19,7 @@ def as_json(result: Segmentation, output: str) -> dict[str, Any]:
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "device": result.device,
         "peak_memory_mb": None if result.peak_memory_mb is None else round(result.peak_memory_mb),
-        "notes": list(result.notes),
+        "notes": [*of_reading, *result.notes],
         "familiarity": None if result.familiarity is None else round(result.familiarity, 3),
     }
 

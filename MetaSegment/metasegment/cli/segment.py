@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> None:
     result = segmenter.segment(volume, annotation, budget, options.strategy, options.seed, progress)
     write_result(result, volume, annotation, options.output, options.uncertainty, options.image)
     manifest.write_manifest_of(options, result)
-    print(json.dumps(printed.as_json(result, str(options.output))) if options.json else printed.as_text(result))
+    notes = volume.notes + annotation.notes
+    print(json.dumps(printed.as_json(result, str(options.output), notes)) if options.json else printed.as_text(result))
     if options.save_task:
         taught = complete(annotation, result.labels)
         write_task(segmenter.teach(volume, taught, None, progress, options.seed), options.save_task)

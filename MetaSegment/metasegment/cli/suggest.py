@@ -22,6 +22,7 @@ def run(options: argparse.Namespace) -> None:
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     suggestion = segmenter.suggest(volume, annotation, progress)
     if options.json:
-        print(json.dumps({"next_slice": printed.next_slice_as_json(suggestion)}))
+        notes = volume.notes + annotation.notes
+        print(json.dumps({"next_slice": printed.next_slice_as_json(suggestion), "notes": notes}))
     else:
         print(printed.next_slice_as_text(suggestion))

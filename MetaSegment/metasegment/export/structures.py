@@ -122,7 +122,7 @@ def _from_label_file(path: str | Path, names: Sequence[str]) -> Structures:
     named = {segment.label: segment for segment in file.segments}
     found = sorted({*present_labels(labels), *named} - {0})
     segments = tuple(named.get(label, _segment(label, {}, {})) for label in found)
-    return Structures(labels, file.geometry, segments, notes)
+    return Structures(labels, file.geometry, segments, file.notes + notes)
 
 
 def _segment(label: int, names: Mapping[int, str], colors: Mapping[int, Color]) -> Segment:

@@ -11,13 +11,14 @@ import numpy as np
 from ..annotation import AXIS_NAMES, BACKGROUND, UNKNOWN, Annotation, annotation_from_labels, as_label_array
 from ..errors import InputError
 from ..knowledge import with_finished
-from ..regrid import moved_to_grid
+from ..regrid import bounding_box, moved_to_grid
 from ..structure import Segment
 from ..volume import Geometry
+from .cropped import finished_beyond
 from .dicom_annotation import read_drawn
 from .dicom_file import is_dicom
 from .dicom_source import frame_of_reference_in
-from .label_file import read_label_file
+from .label_file import LabelFile, read_label_file
 from .nifti import is_nifti, nifti_geometries
 from .slices_file import read_slices
 
@@ -32,7 +33,8 @@ def read_annotation(
 ) -> Annotation:
     """Read a label file onto the image's grid `geometry`; see `annotation_from_labels`.
 
-    Axes in another order or direction and parts of the grid are moved to it. In a `.seg.nrrd` names and colours are
+    Axes in another order or direction and parts of the grid are moved to it; slices annotated all over such a part
+    count as background beyond it, where no structure is cut. In a `.seg.nrrd` names and colours are
     kept, and a segment named "background" counts as 255 whatever its value. Slices on which a DICOM segmentation or
     structure set has something are fully annotated, others unknown; `frame_of_reference` is the DICOM image's, where it
     is one. `names` chooses structures. `same_grids` are other places that the image's header tells. `slices` is a
@@ -45,7 +47,8 @@ def read_annotation(
     found = read_label_file(path, names)
     try:
         labels = on_grid(found.labels, found.geometry, geometry, same_grids)
-        return _annotation(labels, geometry, found.segments, slices)
+        notes = found.notes + _beyond_crop(found, labels, geometry, same_grids)
+        return replace(_annotation(labels, geometry, found.segments, slices), notes=notes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -86,6 +89,17 @@ def on_grid(labels: np.ndarray, found: Geometry, wanted: Geometry, same: Sequenc
             except InputError:
                 continue
         raise
+
+
+def _beyond_crop(found: LabelFile, labels: np.ndarray, wanted: Geometry, same: Sequence[Geometry]) -> tuple[str, ...]:
+    """Slices of `labels` that are annotated all over the file are so beyond it, in place; which, in words."""
+    if sorted(found.labels.shape) == sorted(labels.shape):
+        return ()
+    try:
+        covered = on_grid(np.ones_like(found.labels), found.geometry, wanted, same)
+    except InputError:  # the file reaches beyond the image
+        return ()
+    return finished_beyond(labels, bounding_box(covered))
 
 
 def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment], slices: Path | None) -> Annotation:

@@ -20,13 +20,15 @@ _TIMES = ("StudyTime", "SeriesTime", "ContentTime", "AcquisitionTime")
 _TYPE_2 = (*_TEXTS, "PatientBirthDate", "StudyDate", "StudyTime", "PatientSex")
 _DATE = re.compile(r"\d{8}")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
+_AGE = re.compile(r"\d{3}[DWMY]")
+_NUMBERS = ("PatientSize", "PatientWeight")
 _SEXES = ("M", "F", "O")
 _UNICODE = "ISO_IR 192"
 
 
 def mended(header: Dataset, geometry: Geometry) -> Dataset:
-    """Returns the header, changed in place: texts in Unicode, absent type-2 tags empty, impossible dates, times and sex
-    empty, the thickness of slices from the grid where it is not told.
+    """Returns the header, changed in place: texts in Unicode, absent type-2 tags empty, impossible dates, times, sex,
+    size and weight empty, an impossible age absent, the thickness of slices from the grid where it is not told.
     """
     if _has_known_characters(header):
         header.decode()
@@ -44,6 +46,11 @@ def mended(header: Dataset, geometry: Geometry) -> Dataset:
     for keyword in _TYPE_2:
         if keyword not in header:
             _set(header, keyword, "")
+    for keyword in _NUMBERS:
+        if _raw(header, keyword) and not _is_positive(header, keyword):
+            _set(header, keyword, "")
+    if not _AGE.fullmatch(_raw(header, "PatientAge")) and "PatientAge" in header:
+        del header.PatientAge
     if not _is_positive(header, "SliceThickness"):
         _set(header, "SliceThickness", f"{geometry.spacing[2]:.8g}")
     return header

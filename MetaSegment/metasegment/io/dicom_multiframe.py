@@ -35,6 +35,11 @@ def read_multiframe(path: str | Path) -> Volume:
     header = header_of(path)
     if header.get("Modality") == "NM" and "PerFrameFunctionalGroupsSequence" not in header:
         return _volume(*read_nuclear(path, header))
+    if "PerFrameFunctionalGroupsSequence" not in header:
+        raise InputError(
+            f"{path} does not tell where each of its frames lies (multiframe without functional groups); give the "
+            "series as single slices or as enhanced multiframe"
+        )
     with dicom_libraries("highdicom"):
         import highdicom as hd
 
@@ -58,10 +63,12 @@ def _stack(path: Path, header: Dataset, frames: int) -> Stack:
     groups = [(frame, header.SharedFunctionalGroupsSequence[0]) for frame in header.PerFrameFunctionalGroupsSequence]
     positions = np.array([_of(g, "PlanePositionSequence").ImagePositionPatient for g in groups], float)
     orientations = np.array([_of(g, "PlaneOrientationSequence").ImageOrientationPatient for g in groups], float)
-    pixel = max(map(float, _of(groups[0], "PixelMeasuresSequence").PixelSpacing))
+    spacing = [float(step) for step in _of(groups[0], "PixelMeasuresSequence").PixelSpacing]
+    if not (len(spacing) == 2 and min(spacing) > 0):
+        raise InputError(f"{path} does not tell the size of its pixels: PixelSpacing is not two numbers above 0")
     if len(groups) != frames:
         raise InputError(f"{path} is damaged: it tells positions of {len(groups)} frames and has {frames}")
-    return Stack(tuple(f"frame {n + 1}" for n in range(frames)), positions, orientations, pixel)
+    return Stack(tuple(f"frame {n + 1}" for n in range(frames)), positions, orientations, max(spacing))
 
 
 def _of(groups: tuple[Dataset, Dataset], keyword: str) -> Any:

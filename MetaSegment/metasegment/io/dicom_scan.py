@@ -37,7 +37,9 @@ _TAGS = (
     "RescaleIntercept",
     "RescaleSlope",
 )
-_NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG"})
+#: Modalities of objects that lie beside images, some with pixels of their own.
+NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG"})
+_SUFFIX = ".dcm"
 _FEW = 0.1  # of a series: strangers in it are left out, more of them make it no stack
 _FEWEST = 3  # slices that a stack has beside strangers
 _SAME_PLACE = 0.01  # mm
@@ -97,6 +99,8 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
     """Files with an image, and the modalities of other DICOM files."""
     found, others = [], set()
     for path in sorted(paths):
+        if path.suffix.lower() == _SUFFIX and path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path} is empty (0 bytes); replace it or take it away")
         if path.name.startswith(".") or path.name.upper() == CONTENTS or not is_dicom(path):
             continue
         sentence = f"{path} cannot be read: it is truncated or damaged; replace it or take it away"
@@ -107,7 +111,7 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
         except InputError:
             raise InputError(sentence) from None
         modality = str(header.get("Modality") or "no modality")
-        if modality in _NOT_IMAGES or not header.get("Rows"):
+        if modality in NOT_IMAGES or not header.get("Rows"):
             others.add(modality)
         else:
             found.append(Slice(path, header, rest))
@@ -140,7 +144,10 @@ def _stacked(folder: Path, files: list[Slice]) -> Series:
         raise InputError(f"{folder} holds colour images; only volumes with one value per voxel are supported")
     _refuse_without_place(folder, kept)
     kept, copies = _without_copies(_in_order(kept))
-    refuse_uneven(folder, stack_of(kept))
+    try:
+        refuse_uneven(folder, stack_of(kept))
+    except InputError as error:  # what was left out may be what is missing
+        raise InputError("; ".join((str(error), *notes))) from None
     return Series(tuple(kept), (*notes, *copies))
 
 
@@ -188,7 +195,10 @@ def _refuse_without_place(folder: Path, files: Sequence[Slice]) -> None:
             raise InputError(f"{folder}: slices without position or orientation; they cannot be stacked to a volume")
         spacing = _values(one.header, "PixelSpacing", 2)
         if spacing is None or not (spacing > 0).all():
-            raise InputError(f"{folder}: {one.path.name} does not tell the size of its pixels (PixelSpacing)")
+            raise InputError(
+                f"{folder}: {one.path.name} does not tell the size of its pixels: PixelSpacing is not two numbers "
+                "above 0"
+            )
     spacings = np.array([one.header.PixelSpacing for one in files], float)
     if (np.abs(spacings - spacings[0]) > 1e-3 * spacings[0]).any():
         raise InputError(f"{folder}: its slices differ in the size of their pixels; give a folder with one stack")

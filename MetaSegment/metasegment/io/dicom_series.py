@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..volume import Geometry, Volume
 from .dicom_file import CONTENTS, IMAGE_CLASSES, damaged_as, dataset_of, header_of, quiet_pydicom
 from .dicom_multiframe import read_multiframe
-from .dicom_scan import Series, Slice, find_series, stack_of
+from .dicom_scan import NOT_IMAGES, Series, Slice, find_series, stack_of
 from .image_file import kept_pixel_type, quiet_itk, refuse_too_large
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class _Rescaling:
         return len(set(self.values)) > 1
 
 
+@quiet_pydicom()
 def read_dicom_folder(folder: str | Path) -> Volume:
     """Read the one image series in `folder`, as `find_series` finds it; rescale slope and intercept are applied.
 
@@ -57,6 +58,7 @@ def read_dicom_folder(folder: str | Path) -> Volume:
         return _read_stack(folder, series)
 
 
+@quiet_pydicom()
 def read_dicom_file(path: str | Path) -> Volume:
     """Read a DICOM file of many frames, or the disc whose DICOMDIR is given; raises InputError for a single slice."""
     path = Path(path)
@@ -70,8 +72,8 @@ def read_dicom_file(path: str | Path) -> Volume:
             has_image = bool(header.get("Rows"))
     except InputError:
         raise InputError(sentence) from None
-    if not has_image:
-        raise InputError(f"{path} is a DICOM object without an image ({modality}); give the folder of a series")
+    if not has_image or modality in NOT_IMAGES:
+        raise InputError(f"{path} is a DICOM object that is no image ({modality}); give the folder of a series")
     if frames > 1:
         return read_multiframe(path)
     raise InputError(

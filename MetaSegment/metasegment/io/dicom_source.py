@@ -52,7 +52,15 @@ def read_source(folder: str | Path) -> Source:
                 )
         for keyword in _NEEDED:
             if any(not header.get(keyword) for header in headers):
-                raise InputError(f"{folder}: its slices lack {keyword}; a DICOM segmentation cannot refer to them")
+                raise InputError(
+                    f"{folder}: its slices lack {keyword}; no DICOM object can refer to them: use the series as it was "
+                    "before that was removed"
+                )
+        if len({header.SOPInstanceUID for header in headers}) < len(headers):
+            raise InputError(
+                f"{folder}: several of its slices have one SOPInstanceUID; no DICOM object can tell them apart: use "
+                "the series as it was before that was replaced"
+            )
     return Source(headers, volume)
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import InputError
 from .files import written_beside
 from .image_shape import refuse_absent_or_empty, refuse_too_many_bytes, refuse_unsupported_shape
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 READABLE = "NRRD, NIfTI, MHA or a DICOM folder"
 WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha")  # formats of one file: they can be renamed into place
 _SLICER_SEQUENCE = "DataNodeClassName"  # in the headers of its .seq.nrrd files
+_ZIP = b"PK\3\4"
+_FARTHEST = 1e9  # mm
 _HEADER_BYTES = 1 << 16  # of a text header, in which a reason is looked for
 #: How a NRRD header may say that its voxels are stored, of what ITK reads.
 _ENCODINGS = ("raw", "txt", "text", "ascii", "hex", "gz", "gzip")
@@ -168,11 +172,14 @@ def _header(path: Path) -> sitk.ImageFileReader:
 
 
 def _reason(path: Path) -> str | None:
-    """Why ITK cannot read a NRRD or Meta file, where its header tells: voxels in a file that is gone, or packed in a
-    way that ITK does not know.
+    """Why ITK cannot read a file, where its start tells: an archive, voxels in a file that is gone, or packed in a way
+    that ITK does not know.
     """
     with path.open("rb") as file:
-        text = file.read(_HEADER_BYTES).partition(b"\n\n")[0].decode("latin-1")
+        start = file.read(_HEADER_BYTES)
+    if start.startswith(_ZIP):
+        return "it is a zip archive; unpack it first"
+    text = start.partition(b"\n\n")[0].decode("latin-1")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     pairs = [line.replace("=", ":", 1).partition(":") for line in lines]
     fields = {key.strip().lower().replace(" ", ""): value.strip() for key, _, value in pairs}
@@ -189,6 +196,9 @@ def _reason(path: Path) -> str | None:
 def _refuse_unsupported(reader: sitk.ImageFileReader, path: Path, frame: int | None, has_layers: bool) -> None:
     import SimpleITK as sitk
 
+    place = np.array((*reader.GetSpacing(), *reader.GetOrigin(), *reader.GetDirection()))
+    if not (np.abs(place) < _FARTHEST).all():  # with infinite products, ITK does not come to an end
+        raise InputError(f"{path} is not a readable image: its header is damaged, as voxels lie nowhere")
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     is_complex = reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
     hint = "; give the folder of its DICOM series" if reader.HasMetaDataKey("0008|0060") else ""

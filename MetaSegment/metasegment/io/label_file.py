@@ -17,7 +17,7 @@ from ..volume import Geometry
 from .background import free_label, is_annotation
 from .chosen import chosen
 from .image_file import read_image, read_metadata
-from .nifti import is_nifti
+from .nifti import is_nifti, nifti_step
 from .seg_nrrd import is_segmentation, labels_in
 from .volume_file import read_voxels, volume_from_image
 
@@ -25,12 +25,13 @@ from .volume_file import read_voxels, volume_from_image
 @dataclass(frozen=True, eq=False)
 class LabelFile:
     """Labels uint8 (k, j, i) in the numbering of annotations, and the segments that the file declares, of those chosen;
-    a segment named "background" is label 255, and no segment.
+    a segment named "background" is label 255, and no segment. `notes` tell what was filled in.
     """
 
     labels: np.ndarray
     geometry: Geometry
     segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
@@ -43,7 +44,9 @@ def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
     if not is_segmentation(metadata):
         volume = read_voxels(path)
         with _named(path):
-            return LabelFile(_plain_labels(volume.array, names), volume.geometry, ())
+            array, notes = _without_nan(volume.array)
+            labels = as_label_array(array, nifti_step(path) if is_nifti(path) else 0.0)
+            return LabelFile(_chosen_labels(labels, names), volume.geometry, (), notes)
     volume = volume_from_image(read_image(path, has_layers=True), path)
     with _named(path):
         labels, segments = labels_in(volume.array, metadata, names)
@@ -73,8 +76,16 @@ def _without_number_255(labels: np.ndarray, segments: Sequence[Segment]) -> tupl
     return tuple(found)
 
 
-def _plain_labels(array: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    labels = as_label_array(array)
+def _without_nan(array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """0 for NaN, which some programs write where there is no label, and a note about it."""
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
+    if not missing.any():
+        return array, ()
+    note = f"{np.count_nonzero(missing):,} of {array.size:,} voxels of the labels are NaN and count as 0"
+    return np.where(missing, 0, array), (note,)
+
+
+def _chosen_labels(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
     if names:
         present = [label for label in np.flatnonzero(label_counts(labels)).tolist() if 0 < label < BACKGROUND]
         kept = [present[n] for n in chosen([str(label) for label in present], names)]

@@ -79,6 +79,12 @@ def nifti_frames(path: str | Path) -> int:
         return shape[3] if len(shape) == 4 else 1
 
 
+def nifti_step(path: str | Path) -> float:
+    """The distance between values next to each other that a file of scaled integers can hold; 0 of all others."""
+    with _opened(Path(path)) as parts:
+        return abs(_scaling(parts.header)[0]) if _is_scaled(parts.header) else 0.0
+
+
 def nifti_geometries(path: str | Path) -> tuple[Geometry, ...]:
     """All the places that programs believe a file's voxels to be at, the one that `read_nifti` takes first.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,32 +33,43 @@ class OffSlices(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """Voxels inside: boolean (k, j, i) of the `window` that holds them all; contours lie across the array's `axis`."""
+    """Voxels inside: boolean (k, j, i) of the `window` that holds them all; contours lie across the array's `axis`.
+    `left_out` says in words which of them are on no slice.
+    """
 
     mask: np.ndarray
     window: tuple[slice, ...]
     axis: int
+    left_out: str = ""
 
 
 def area_in(contours: Sequence[Contour], grid: Geometry) -> Area:
     """Returns the voxels of a grid whose centres lie inside.
 
-    Raises OffSlices for contours beyond the image, between its slices or across them.
+    Contours beyond the image are cut off, and those between slices that have contours of their own left out. Raises
+    OffSlices where none is on a slice, where slices would be missed, and for contours across the slices.
     """
     axis = _axis(contours, grid)
     order = [a for a in range(3) if a != axis]
     shape = [grid.shape[a] for a in order]
     to_index = np.linalg.inv(grid.index_to_world)
     slices: dict[int, list[tuple[np.ndarray, bool]]] = {}
+    off: list[float] = []
     for contour in contours:
         index = (contour.points @ to_index[:3, :3].T + to_index[:3, 3])[:, ::-1]  # k, j, i
-        n = _slice(index[:, axis], grid.shape[axis], grid.spacing_kji[axis])
-        slices.setdefault(n, []).append((index[:, order], contour.is_xor))
+        position = _position(index[:, axis])
+        nearest = round(position)
+        if 0 <= nearest < grid.shape[axis] and abs(position - nearest) <= _OFF_SLICE:
+            slices.setdefault(nearest, []).append((index[:, order], contour.is_xor))
+        else:
+            off.append(position)
+    _refuse_missed(off, slices, grid.shape[axis], grid.spacing_kji[axis])
     mask = np.zeros(grid.shape, bool)
     for n, outlines in slices.items():
         np.moveaxis(mask, axis, 0)[n] = _plane(outlines, (shape[0], shape[1]))
     window = bounding_box(mask)
-    return Area(mask[window].copy(), window, axis)
+    left_out = f"{len(off)} of its {len(contours)} contours are beyond the image or between its slices" if off else ""
+    return Area(mask[window].copy(), window, axis, left_out)
 
 
 def _axis(contours: Sequence[Contour], grid: Geometry) -> int:
@@ -67,21 +79,32 @@ def _axis(contours: Sequence[Contour], grid: Geometry) -> int:
     return int(np.median(extents, axis=0).argmin())
 
 
-def _slice(positions: np.ndarray, count: int, spacing: float) -> int:
-    """Index of the slice at positions along an axis, in slices."""
+def _position(positions: np.ndarray) -> float:
+    """Of a contour along an axis, in slices, by its points."""
     middle = float(np.median(positions))
     if np.abs(positions - middle).max() > _FLAT:
         raise OffSlices("its contours are not on the image's slices but run across them")
-    nearest = round(middle)
-    if not 0 <= nearest < count:
-        beyond = -middle if middle < 0 else middle - count + 1
-        raise OffSlices(f"its contours are not all on the image's slices: one lies {beyond * spacing:.1f} mm beyond it")
-    if abs(middle - nearest) > _OFF_SLICE:
+    return middle
+
+
+def _refuse_missed(off: Sequence[float], on: Collection[int], count: int, spacing: float) -> None:
+    """Raise OffSlices where contours at positions `off` the slices tell of slices that have none of their own."""
+    lowest, highest = min((*off, *on)), max((*off, *on))
+    for position in off:
+        beside = (math.floor(position), math.ceil(position))
+        drawn = all(n in on for n in beside if 0 <= n < count and lowest <= n <= highest)
+        if on and drawn:
+            continue
+        nearest = round(position)
+        if not 0 <= nearest < count:
+            beyond = -position if position < 0 else position - count + 1
+            raise OffSlices(
+                f"its contours are not all on the image's slices: one lies {beyond * spacing:.1f} mm beyond it"
+            )
         raise OffSlices(
             "its contours are not on the image's slices: one lies "
-            f"{abs(middle - nearest) * spacing:.2f} mm beside the nearest of {spacing:.2f} mm"
+            f"{abs(position - nearest) * spacing:.2f} mm beside the nearest of {spacing:.2f} mm"
         )
-    return nearest
 
 
 def _plane(outlines: Sequence[tuple[np.ndarray, bool]], shape: tuple[int, int]) -> np.ndarray:

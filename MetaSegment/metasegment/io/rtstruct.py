@@ -72,7 +72,8 @@ def read_rtstruct(
 ) -> Drawn:
     """What `read_drawn` says, for an RTSTRUCT; structures are numbered 1, 2, ... in its order.
 
-    A structure that is on no slices of the image or in another frame of reference is left out, and named in a note.
+    A structure that is on no slices of the image or in another frame of reference is left out, and contours beyond the
+    image are; notes name them.
     """
     if grid is None:
         raise InputError("contours have no grid of their own; give the image that they were drawn on (--reference)")
@@ -106,6 +107,8 @@ def _areas(
             continue
         if area.mask.any():
             areas.append((roi, area))
+            if area.left_out:
+                notes.append(f"structure '{roi.name}': {area.left_out}, and left out")
         else:
             why = f"structure '{roi.name}' holds the centre of no voxel"
             notes.append(f"structure '{roi.name}' left out: it holds the centre of no voxel")
