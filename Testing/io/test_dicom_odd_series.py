@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from helpers.dicom_files import write_series
+from helpers.dicom_files import write_frames, write_series
 from helpers.refusals import refusal
 from pydicom import Dataset, uid
 
@@ -175,12 +175,12 @@ def test_pixels_that_end_too_early_are_told_by_their_file(series: Path) -> None:
     assert "0004.dcm cannot be read: it is truncated" in refusal(series)
 
 
-def test_an_empty_file_among_the_slices_is_named(series: Path, refusal: Callable[[Path], str]) -> None:
+def test_an_empty_file_among_the_slices_is_named(series: Path) -> None:
     (series / "0003.dcm").write_bytes(b"")
     assert "0003.dcm is empty" in refusal(series)
 
 
-def test_a_missing_slice_that_was_left_out_is_named_with_why(series: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_missing_slice_that_was_left_out_is_named_with_why(series: Path) -> None:
     def edit(dataset: Dataset, k: int) -> None:
         if k == 4:
             del dataset.ImagePositionPatient
@@ -191,9 +191,7 @@ def test_a_missing_slice_that_was_left_out_is_named_with_why(series: Path, refus
     assert "has no position" in message
 
 
-def test_frames_whose_places_are_not_told_are_refused_as_that(
-    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_frames_whose_places_are_not_told_are_refused_as_that(volume: Volume, tmp_path: Path) -> None:
     file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
     dataset = pydicom.dcmread(file)
     del dataset.PerFrameFunctionalGroupsSequence
@@ -201,9 +199,7 @@ def test_frames_whose_places_are_not_told_are_refused_as_that(
     assert "does not tell where each of its frames lies" in refusal(file)
 
 
-def test_frames_without_the_size_of_a_pixel_are_refused(
-    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str]
-) -> None:
+def test_frames_without_the_size_of_a_pixel_are_refused(volume: Volume, tmp_path: Path) -> None:
     file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
     dataset = pydicom.dcmread(file)
     dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing = ["0", "1.2"]
@@ -212,9 +208,7 @@ def test_frames_without_the_size_of_a_pixel_are_refused(
 
 
 @pytest.mark.parametrize("modality", ["SEG", "RTDOSE"])
-def test_objects_that_are_no_images_are_refused_as_what_they_are(
-    write_frames: WriteSeries, volume: Volume, tmp_path: Path, refusal: Callable[[Path], str], modality: str
-) -> None:
+def test_objects_that_are_no_images_are_refused_as_what_they_are(volume: Volume, tmp_path: Path, modality: str) -> None:
     file = write_frames(tmp_path / "frames", volume, range(8)) / "frames.dcm"
     dataset = pydicom.dcmread(file)
     dataset.Modality = modality
@@ -222,6 +216,14 @@ def test_objects_that_are_no_images_are_refused_as_what_they_are(
     assert f"is a DICOM object that is no image ({modality})" in refusal(file)
 
 
-def test_a_packed_folder_is_told_to_be_unpacked(series: Path, tmp_path: Path, refusal: Callable[[Path], str]) -> None:
+def test_a_packed_folder_is_told_to_be_unpacked(series: Path, tmp_path: Path) -> None:
     packed = shutil.make_archive(str(tmp_path / "series"), "zip", series)
     assert "is a zip archive; unpack it first" in refusal(Path(packed))
+
+
+def test_an_element_longer_than_the_file_is_told_and_not_allocated(series: Path) -> None:
+    file = series / "0003.dcm"
+    octets = file.read_bytes()
+    at = octets.index(b"\x18\x00\x50\x00DS")  # SliceThickness
+    file.write_bytes(octets[:at] + b"\x19\x00\x01\x00OB\0\0\xff\xff\xff\x7f" + octets[at:])
+    assert "0003.dcm cannot be read: it is truncated or damaged" in refusal(series)

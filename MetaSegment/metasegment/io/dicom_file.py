@@ -68,6 +68,8 @@ def header_and_rest(path: str | Path, tags: Sequence[str]) -> tuple[Dataset, int
         header = _read(file, stop_before_pixels=True, specific_tags=list(tags))
         start = file.tell()
         element = file.read(12)
+    if start > path.stat().st_size:  # an element before them is longer than the file, and GDCM would allocate it
+        return header, path.stat().st_size - start
     if element[:4] != _PIXELS:
         return header, 0
     is_explicit = element[4:6].isalpha()

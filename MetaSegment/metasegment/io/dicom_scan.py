@@ -111,6 +111,8 @@ def _images(paths: Iterable[Path]) -> tuple[list[Slice], set[str]]:
         except InputError:
             raise InputError(sentence) from None
         modality = str(header.get("Modality") or "no modality")
+        if modality not in NOT_IMAGES and rest < 0:
+            raise InputError(sentence)
         if modality in NOT_IMAGES or not header.get("Rows"):
             others.add(modality)
         else:

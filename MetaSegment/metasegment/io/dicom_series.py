@@ -162,8 +162,6 @@ def _readable_files(slices: Sequence[Slice], rescaling: _Rescaling, stack: ExitS
     folder: Path | None = None
     for n, one in enumerate(slices):
         is_inverted = one.header.get("PhotometricInterpretation") == "MONOCHROME1"
-        if one.bytes_after < 0:
-            raise InputError(f"{one.path} cannot be read: it is truncated or damaged; replace it or take it away")
         if not (is_inverted or n in rescaling.guessed or one.bytes_after or not _has_known_class(one)):
             files.append(str(one.path))
             continue
