@@ -30,6 +30,7 @@ FLOORS = """
     annotation regrid task memory
     oblique progress structure grid
     volume segmentation fields objects
+    layers relations
     errors
 """
 #: Data and what Slicer's process loads of the package: numpy and the standard library alone at file scope.
@@ -43,6 +44,8 @@ PLAIN = (
     "objects",
     "task",
     "segmentation",
+    "layers",
+    "relations",
     "progress",
     "errors",
     "regrid",

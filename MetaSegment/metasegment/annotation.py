@@ -13,7 +13,9 @@ from typing import TypeVar
 import numpy as np
 
 from .errors import InputError
+from .layers import Covered
 from .oblique import digital_plane
+from .relations import Relation
 from .structure import Color, Segment
 from .volume import Geometry
 
@@ -76,7 +78,8 @@ class Annotation:
     the user about what the reader left out.
 
     `finished` says for which structures alone a slice is finished; one that it does not name is finished for all.
-    `strokes` are by structure. What both mean is in `knowledge`.
+    `strokes` are by structure. What both mean is in `knowledge`. Structures exclude each other but for `relations`;
+    where they share voxels, `labels` show the smallest, and `covered` has those of the others.
     """
 
     labels: np.ndarray
@@ -89,6 +92,8 @@ class Annotation:
     notes: tuple[str, ...] = ()
     finished: Mapping[AnnotatedSlice, frozenset[int]] = field(default_factory=dict)
     strokes: Mapping[int, Stroke] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    covered: Covered = field(default_factory=dict)
 
 
 def empty_annotation(geometry: Geometry) -> Annotation:
@@ -160,10 +165,10 @@ def add_oblique_slice(annotation: Annotation, mask: np.ndarray, affine: np.ndarr
     )
 
 
-def complete(annotation: Annotation, labels: np.ndarray) -> Annotation:
+def complete(annotation: Annotation, labels: np.ndarray, covered: Covered | None = None) -> Annotation:
     """The annotation with every unknown voxel filled from a label map uint8 (k, j, i), whose 0 is background.
 
-    On a slice that is not finished for all structures the label map says what is not drawn.
+    On a slice that is not finished for all structures the label map says what is not drawn. `covered` goes with it.
     """
     filled = np.where(labels == UNKNOWN, np.uint8(BACKGROUND), labels)
     known = annotation.labels != UNKNOWN
@@ -172,7 +177,15 @@ def complete(annotation: Annotation, labels: np.ndarray) -> Annotation:
         np.moveaxis(known, plane.axis, 0)[plane.index] &= drawn != BACKGROUND
     filled[known] = annotation.labels[known]
     found = annotation_from_labels(filled, annotation.geometry)
-    return replace(found, names=annotation.names, colors=annotation.colors)
+    structures = tuple(sorted({*found.structures, *(covered or {})}))
+    return replace(
+        found,
+        structures=structures,
+        names=annotation.names,
+        colors=annotation.colors,
+        relations=annotation.relations,
+        covered=covered or {},
+    )
 
 
 def annotated_slices(annotation: Annotation) -> tuple[AnnotatedSlice | ObliqueSlice, ...]:

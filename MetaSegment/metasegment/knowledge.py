@@ -6,13 +6,15 @@ known, and what is drawn of other structures, which exclude it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice, Stroke, annotated_slices
 from .errors import InputError
+from .layers import Covered
+from .relations import Relation, inside_of, outside_of, require_consistent, sharing
 
 
 def is_finished(annotation: Annotation, sheet: AnnotatedSlice | ObliqueSlice, structure: int) -> bool:
@@ -72,12 +74,75 @@ def with_strokes(annotation: Annotation, strokes: Mapping[int, Stroke]) -> Annot
     return replace(annotation, strokes=joined)
 
 
+def with_relations(annotation: Annotation, relations: Sequence[Relation], covered: Covered | None = None) -> Annotation:
+    """The annotation with structures that may share voxels, and `covered` ones that do.
+
+    Raises InputError where relations contradict each other, and where structures that exclude each other share voxels.
+    """
+    require_consistent(relations, annotation.names)
+    covered = covered or {}
+    found = replace(annotation, relations=tuple(relations), covered=covered)
+    _refuse_overlap(found)
+    return replace(found, structures=tuple(sorted({*found.structures, *covered})))
+
+
+def seen_for(annotation: Annotation, structure: int) -> Annotation:
+    """What the annotation says of one structure: `labels` show all of it, with what lies inside it, and those that may
+    share other voxels with it as background. The annotation itself where no structure shares any.
+    """
+    together = sharing(annotation.relations, structure)
+    if not together:
+        return annotation
+    inner = inside_of(annotation.relations, structure)
+    table = np.arange(BACKGROUND + 1, dtype=np.uint8)
+    table[list(together - inner)] = BACKGROUND
+    table[list(inner)] = structure
+    labels = table[annotation.labels]
+    for label in {structure, *inner} & set(annotation.covered):
+        labels.reshape(-1)[annotation.covered[label]] = structure
+    strokes = {label: stroke for label, stroke in annotation.strokes.items() if label not in together}
+    return replace(annotation, labels=labels, strokes={**strokes, structure: _implied(annotation, structure)})
+
+
 def renewed(before: Stroke, after: Stroke) -> Stroke:
     """Both remarks about one structure; where they contradict each other, the later one holds."""
     return Stroke(
         np.union1d(np.setdiff1d(before.inside, after.outside), after.inside),
         np.union1d(np.setdiff1d(before.outside, after.inside), after.outside),
     )
+
+
+def _implied(annotation: Annotation, structure: int) -> Stroke:
+    """Strokes of a structure with those of what it is related to: what is in an inner one is in it, what is out of an
+    outer one is out of it, and so is what is drawn of an inner one on slices that it is not finished for itself.
+    """
+    strokes, nothing = annotation.strokes, Stroke()
+    inner = sorted(inside_of(annotation.relations, structure))
+    inside = [strokes.get(label, nothing).inside for label in (structure, *inner)]
+    flat = annotation.labels.reshape(-1)
+    for sheet in annotated_slices(annotation):
+        if inner and not is_finished(annotation, sheet, structure):
+            voxels = sheet.voxels(annotation.labels.shape)
+            inside.append(voxels[np.isin(flat[voxels], inner)])
+    outer = outside_of(annotation.relations, structure)
+    outside = [strokes.get(label, nothing).outside for label in (structure, *outer)]
+    known = np.unique(np.concatenate(inside))
+    return Stroke(known, np.setdiff1d(np.concatenate(outside), known))
+
+
+def _refuse_overlap(annotation: Annotation) -> None:
+    flat = annotation.labels.reshape(-1)
+    for label, voxels in annotation.covered.items():
+        counts = np.bincount(flat[voxels], minlength=BACKGROUND + 1)
+        for other, hidden in annotation.covered.items():
+            counts[other] += np.intersect1d(voxels, hidden, assume_unique=True).size if other != label else 0
+        counts[list(sharing(annotation.relations, label))] = 0
+        if counts.any():
+            one, two = (f"'{annotation.names.get(n, n)}'" for n in (label, int(counts.argmax())))
+            raise InputError(
+                f"segments {one} and {two} overlap in {counts.max():,} voxels; choose some by name (--structures), say "
+                f"how they are related (--relation), or save them without overlap"
+            )
 
 
 def _shown(annotation: Annotation) -> tuple[int, ...]:

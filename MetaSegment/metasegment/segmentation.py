@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from .layers import Covered
 
 #: The strategy that lets the gate choose.
 AUTO = "auto"
@@ -31,12 +33,14 @@ class Budget:
 class Map:
     """`labels` uint8 (k, j, i) of the whole volume, 0 where no structure is.
 
-    `uncertainty` float16 is 0 (sure) … 1 (even odds) on `region`, outside of which nothing was asked.
+    Where structures share voxels, `labels` show the smallest, and `covered` has those of the others. `uncertainty`
+    float16 is 0 (sure) … 1 (even odds) on `region`, outside of which nothing was asked.
     """
 
     labels: np.ndarray
     uncertainty: np.ndarray
     region: Region
+    covered: Covered = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .relations import Relation
 from .structure import Color
 
 #: Says which code can use a task's numbers; raised by one whenever older code would misread them.
@@ -47,7 +48,8 @@ class Provenance:
     """Where a task comes from.
 
     `weights` is the SHA-256 of the network's weights it holds for, `strategy` how it was learnt, `modality` DICOM's
-    code as far as intensities tell it ("CT" or ""), `volumes` how many segmented volumes it saw.
+    code as far as intensities tell it ("CT" or ""), `volumes` how many segmented volumes it saw,
+    `relations` those of its structures.
     """
 
     structures: tuple[TaskStructure, ...]
@@ -55,6 +57,7 @@ class Provenance:
     strategy: str
     modality: str
     volumes: int
+    relations: tuple[Relation, ...] = ()
     format: str = FORMAT
     version: int = VERSION
 
@@ -65,6 +68,7 @@ class Provenance:
         _require(_SHA256.fullmatch(self.weights), "weights must be 64 hexadecimal digits in lower case")
         _require(0 < len(self.strategy) <= _LONGEST_STRATEGY, f"strategy has 1 to {_LONGEST_STRATEGY} characters")
         _require(len(self.modality) <= _LONGEST_MODALITY, f"modality has up to {_LONGEST_MODALITY} characters")
+        _require({x for r in self.relations for x in (r.first, r.second)} <= labels, "relations are of its structures")
         _require(self.volumes > 0, "a task must have seen a volume")
         _require(self.format == FORMAT and self.version == VERSION, f"it must be a {FORMAT} of version {VERSION}")
 

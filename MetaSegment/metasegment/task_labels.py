@@ -33,6 +33,11 @@ def to_task_labels(task: Task, annotation: Annotation) -> Annotation:
         colors={wanted[label]: color for label, color in annotation.colors.items() if label in wanted},
         finished={s: frozenset(wanted.get(x, x) for x in labels) for s, labels in annotation.finished.items()},
         strokes={wanted.get(label, label): stroke for label, stroke in annotation.strokes.items()},
+        relations=tuple(
+            replace(r, first=wanted.get(r.first, r.first), second=wanted.get(r.second, r.second))
+            for r in annotation.relations
+        ),
+        covered={wanted.get(label, label): voxels for label, voxels in annotation.covered.items()},
     )
 
 

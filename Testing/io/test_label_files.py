@@ -62,11 +62,13 @@ def test_layers_without_numbers_are_those_of_slicer_4(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_structures(nrrd(tmp_path / "a.seg.nrrd", layers, keys)).labels, labels)
 
 
-def test_layers_that_overlap_are_refused_and_each_can_be_chosen(tmp_path: Path) -> None:
+def test_layers_that_overlap_are_whole_structures_and_each_can_be_chosen(tmp_path: Path) -> None:
     whole, part = (drawn() > 0).astype(np.uint8), (drawn() == 2).astype(np.uint8)
     path = nrrd(tmp_path / "a.seg.nrrd", [whole, part], segment(0, "liver") | segment(1, "tumour", layer=1))
-    with pytest.raises(InputError, match=r"'liver' and 'tumour' overlap in 36 voxels; choose some by name"):
-        read_structures(path)
+    found = read_structures(path)
+    np.testing.assert_array_equal(found.mask(1), whole > 0)
+    np.testing.assert_array_equal(found.mask(2), part > 0)
+    assert (found.labels[part > 0] == 2).all(), "the smaller is on top"
     np.testing.assert_array_equal(read_structures(path, names=("Tumour",)).labels > 0, part > 0)
     np.testing.assert_array_equal(read_structures(path, names=("liver",)).labels > 0, whole > 0)
     with pytest.raises(InputError, match="has no structure 'spleen'; it has 'liver', 'tumour'"):

@@ -22,6 +22,8 @@ from metasegment.annotation import (
 )
 from metasegment.errors import InputError
 from metasegment.io.arrays import decode, encode
+from metasegment.knowledge import with_relations
+from metasegment.relations import Relation
 from metasegment.volume import Geometry
 from metasegment.wire import FormatError
 from metasegment.wire.annotations import (
@@ -251,3 +253,36 @@ def test_a_job_with_changed_bytes_is_read_or_refused(data: st.DataObject) -> Non
         unpack(decode_job(bytes(message))[1], annotation.geometry)
     except FormatError as error:
         assert "\n" not in str(error)
+
+
+def test_relations_and_voxels_of_two_structures_arrive(a_crossed_annotation: Annotation) -> None:
+    shared = np.flatnonzero(a_crossed_annotation.labels == 2)
+    relations = (Relation(2, "inside", 1, excluded=True), Relation(1, "overlaps", 7))
+    annotation = with_relations(a_crossed_annotation, relations, {1: shared})
+    arrived = _sent(annotation)
+    assert arrived.relations == relations
+    np.testing.assert_array_equal(arrived.covered[1], shared)
+    assert _are_equal(arrived, annotation)
+
+
+@pytest.mark.parametrize(
+    ("relations", "reason"),
+    [
+        ((Relation(1, "inside", 2), Relation(2, "inside", 1)), "relations contradict each other"),
+        ((Relation(1, "inside", 255),), "relations must be between structures"),
+        ((Relation(2, "overlaps", 7),), "a covered structure must be in a relation"),
+    ],
+)
+def test_relations_that_cannot_be_are_refused(
+    relations: tuple[Relation, ...], reason: str, a_crossed_annotation: Annotation
+) -> None:
+    shared = {1: np.flatnonzero(a_crossed_annotation.labels == 2)}
+    packed = pack(replace(a_crossed_annotation, relations=relations, covered=shared))
+    with pytest.raises(FormatError, match=reason):
+        unpack(packed, a_crossed_annotation.geometry)
+
+
+def test_covered_voxels_outside_of_the_volume_are_refused(a_crossed_annotation: Annotation) -> None:
+    annotation = replace(a_crossed_annotation, relations=(Relation(2, "inside", 1),), covered={1: np.array([5, 10**6])})
+    with pytest.raises(FormatError, match="covered voxels must be inside the volume"):
+        unpack(pack(annotation), annotation.geometry)

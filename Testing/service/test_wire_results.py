@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -147,3 +147,20 @@ def test_a_result_with_changed_bytes_is_read_or_refused(result: Segmentation, da
         decode_result(bytes(message), result.labels.shape)
     except FormatError as error:
         assert "\n" not in str(error)
+
+
+def test_structures_that_share_voxels_arrive_whole() -> None:
+    labels = np.zeros((3, 4, 5), np.uint8)
+    labels[1, 1:3, 1:4], labels[1, 1, 1:3] = 1, 2
+    region = slice(0, 3), slice(0, 4), slice(0, 5)
+    covered = {1: np.flatnonzero(labels == 2), 2: np.array([59])}
+    map_ = Map(labels, np.zeros(labels.shape, np.float16), region, covered)
+    result = Segmentation(map_, (), None, {}, "cpu", None, ())
+    message = b"".join(encode_result(result))
+    found = decode_result(message, labels.shape).map.covered
+    assert list(found) == [1, 2]
+    for label, voxels in covered.items():
+        np.testing.assert_array_equal(found[label], voxels)
+    outside = replace(result, map=replace(map_, covered={1: np.array([60])}))
+    with pytest.raises(FormatError, match="covered voxels must be inside the volume"):
+        decode_result(b"".join(encode_result(outside)), labels.shape)

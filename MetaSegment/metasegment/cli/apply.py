@@ -83,7 +83,8 @@ def apply_to_image(task: Task | None, options: argparse.Namespace) -> None:
     annotation = to_task_labels(task, drawn) if drawn else None
     progress = Progress(report=ProgressBar(), cancelled=common.Interrupt())
     result = segmenter.apply(task, volume, annotation, Budget(seconds=options.seconds), options.seed, progress)
-    write_label_map(structures_of_task(task, result.labels, volume.geometry), options.output, options.image)
+    found = structures_of_task(task, result.labels, volume.geometry, result.map.covered)
+    write_label_map(found, options.output, options.image)
     manifest.write_manifest_of(options, result)
     as_json = printed.as_json(result, str(options.output), notes) | told
     print(json.dumps(as_json) if options.json else printed.as_text(result))
@@ -105,4 +106,5 @@ def _case(task: Task, volume: Volume, annotation: Annotation | None, result: Seg
     if not result.labels.any():
         raise InputError("nothing was found, so that the task cannot grow by this image: annotate one slice of it")
     drawn = annotation or empty_annotation(volume.geometry)
-    return complete(replace(drawn, names=task.names, colors=task.colors), result.labels)
+    drawn = replace(drawn, names=task.names, colors=task.colors, relations=task.provenance.relations)
+    return complete(drawn, result.labels, result.map.covered)

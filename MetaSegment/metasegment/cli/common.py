@@ -34,7 +34,10 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", type=Path, help=IMAGE)
     parser.add_argument("annotation", metavar="ANNOTATION", type=Path, help=ANNOTATION)
     files.add_structures(parser)
-    parser.add_argument("--slices", type=Path, metavar="FILE", help="JSON: for which structures each slice is finished")
+    parser.add_argument(
+        "--slices", type=Path, metavar="FILE", help="JSON: what each slice is finished for, and relations"
+    )
+    files.add_relations(parser)
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
@@ -52,7 +55,7 @@ def read_inputs(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     """The image and what is drawn on it; what the readers left out is told on standard error."""
     volume = read_volume(options.image)
     annotation = read_annotation_of(
-        options.image, volume.geometry, options.annotation, options.structures, options.slices
+        options.image, volume.geometry, options.annotation, options.structures, options.slices, options.relation
     )
     files.tell(volume.notes + annotation.notes)
     return volume, annotation

@@ -17,6 +17,17 @@ def add_structures(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_relations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--relation",
+        action="append",
+        default=[],
+        metavar="SENTENCE",
+        help='structures that may share voxels, as "tumour inside liver", "tumour inside liver, excluded" (cut out of '
+        'it) or "a overlaps b"; repeatable',
+    )
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 

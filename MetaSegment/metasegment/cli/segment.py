@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     notes = volume.notes + annotation.notes
     print(json.dumps(printed.as_json(result, str(options.output), notes)) if options.json else printed.as_text(result))
     if options.save_task:
-        taught = complete(annotation, result.labels)
+        taught = complete(annotation, result.labels, result.map.covered)
         write_task(segmenter.teach(volume, taught, None, progress, options.seed), options.save_task)
 
 
@@ -66,4 +66,6 @@ def write_result(
         unsure = np.zeros(volume.array.shape, np.float32)
         unsure[result.map.region] = result.map.uncertainty
         write_volume(Volume(unsure, volume.geometry), uncertainty, image)
-    write_segmentation(result.labels, volume.geometry, output, annotation.names, annotation.colors, image)
+    write_segmentation(
+        result.labels, volume.geometry, output, annotation.names, annotation.colors, image, result.map.covered
+    )

@@ -10,7 +10,9 @@ from ..export import default_name, read_structures
 from ..io.annotation_file import frame_of_reference_for, places_of
 from ..io.task_file import read_task, write_task
 from ..io.volume_file import read_volume
+from ..knowledge import with_relations
 from ..progress import Progress
+from ..relations import relation_in
 from ..task_labels import to_task_labels
 from ..volume import Volume
 from . import common, files
@@ -30,6 +32,7 @@ def add_to(commands: common.Commands) -> None:
     parser.add_argument("--task", type=Path, metavar="EARLIER", help="let this task grow; may be TASK itself")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default %(default)s)")
     files.add_structures(parser)
+    files.add_relations(parser)
     common.add_device(parser)
     parser.set_defaults(run=run)
 
@@ -59,4 +62,7 @@ def _read(options: argparse.Namespace) -> tuple[Volume, Annotation]:
     found.labels[found.labels == 0] = BACKGROUND
     names = {segment.label: segment.name for segment in segments if segment.name != default_name(segment.label)}
     colors = {segment.label: segment.color for segment in segments}
-    return volume, annotation_from_labels(found.labels, volume.geometry, names, colors)
+    annotation = annotation_from_labels(found.labels, volume.geometry, names, colors)
+    called = {segment.label: segment.name for segment in segments}
+    relations = [relation_in(sentence, called) for sentence in options.relation]
+    return volume, with_relations(annotation, relations, found.covered)

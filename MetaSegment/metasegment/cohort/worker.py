@@ -105,7 +105,7 @@ class Worker:
         write_row(self._job.output, Row(case.name, case.mark, failure=reason))
 
     def _write(self, case: str, volume: Volume, result: Segmentation) -> None:
-        structures = structures_of_task(self._task, result.labels, volume.geometry)
+        structures = structures_of_task(self._task, result.labels, volume.geometry, result.map.covered)
         write_label_map(structures, self._job.output.segmentation(case))
         shown = {segment.label: segment.color for segment in structures.segments}
         save_thumbnail(self._job.output.thumbnail(case), volume, result.labels, shown)

@@ -55,7 +55,7 @@ def measure(structures: Structures, image: Volume | None, reference: str | Path 
         notes += ("no surface area: it needs VTK, pip install 'metasegment[picture]'",)
     found = []
     for segment in structures.drawn():
-        mask, to_world = structures.labels == segment.label, structures.geometry.index_to_world
+        mask, to_world = structures.mask(segment.label), structures.geometry.index_to_world
         found.append(
             Measured(
                 segment=segment,

@@ -5,14 +5,12 @@ Coordinates are LPS mm, as Slicer writes and reads these formats since version 4
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..io.files import written_beside
-from ..structure import Segment
 from .mesh import smooth_surface
-from .structures import Structures
+from .structures import Structures, file_names
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -27,22 +25,12 @@ def write_surfaces(structures: Structures, path: Path) -> tuple[Path, ...]:
     Raises InputError where VTK is not installed, nothing is segmented or a file cannot be written.
     """
     drawn = structures.drawn()
-    files = {segment: path.with_name(f"{path.stem}_{name}{path.suffix}") for segment, name in _file_names(drawn)}
+    files = {segment: path.with_name(f"{path.stem}_{name}{path.suffix}") for segment, name in file_names(drawn)}
     for segment, file in files.items():
-        surface = smooth_surface(structures.labels == segment.label, structures.geometry.index_to_world)
+        surface = smooth_surface(structures.mask(segment.label), structures.geometry.index_to_world)
         with written_beside(file) as draft:
             _write(surface, draft)
     return tuple(files.values())
-
-
-def _file_names(segments: tuple[Segment, ...]) -> list[tuple[Segment, str]]:
-    """Names that every file system takes, and no two the same (some do not tell A from a)."""
-    names = [re.sub(r"[^\w.-]+", "_", segment.name).strip("._") or "structure" for segment in segments]
-    lowered = [name.lower() for name in names]
-    return [
-        (segment, f"{name}_{segment.label}" if lowered.count(name.lower()) > 1 else name)
-        for segment, name in zip(segments, names, strict=True)
-    ]
 
 
 def _write(surface: vtkPolyData, path: Path) -> None:

@@ -63,8 +63,8 @@ def to_file(
         measurements = measure(structures, image, reference)
         write_table(measurements, path)
         return Written((path,), notes + measurements.notes)
-    write_label_map(structures, path, Path(segmentation if reference is None else reference))
-    return Written((path,), notes)
+    files = write_label_map(structures, path, Path(segmentation if reference is None else reference))
+    return Written(files, notes)
 
 
 def format_of(path: Path) -> str:
@@ -88,7 +88,7 @@ def _to_dicom(
         from ..io.rtstruct import write_rtstruct
 
         write = write_rtstruct if kind == STRUCTURE_SET else write_seg
-        write(structures.labels, structures.drawn(), source, draft)
+        write(structures.labels, structures.drawn(), source, draft, structures.covered)
     return Written((path,), source.volume.notes + structures.notes)
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..annotation import AXIS_NAMES, BACKGROUND, UNKNOWN, Annotation, annotation_from_labels, as_label_array
 from ..errors import InputError
-from ..knowledge import with_finished
+from ..knowledge import with_finished, with_relations
+from ..layers import Covered
 from ..regrid import bounding_box, moved_to_grid
+from ..relations import relation_in
 from ..structure import Segment
 from ..volume import Geometry
 from .cropped import finished_beyond
@@ -20,7 +22,7 @@ from .dicom_file import is_dicom
 from .dicom_source import frame_of_reference_in
 from .label_file import LabelFile, read_label_file
 from .nifti import is_nifti, nifti_geometries
-from .slices_file import read_slices
+from .slices_file import read_relations, read_slices
 
 
 def read_annotation(
@@ -30,6 +32,7 @@ def read_annotation(
     names: Sequence[str] = (),
     same_grids: Sequence[Geometry] = (),
     slices: Path | None = None,
+    relations: Sequence[str] = (),
 ) -> Annotation:
     """Read a label file onto the image's grid `geometry`; see `annotation_from_labels`.
 
@@ -38,27 +41,36 @@ def read_annotation(
     kept, and a segment named "background" counts as 255 whatever its value. Slices on which a DICOM segmentation or
     structure set has something are fully annotated, others unknown; `frame_of_reference` is the DICOM image's, where it
     is one. `names` chooses structures. `same_grids` are other places that the image's header tells. `slices` is a
-    file that says what each slice is finished for (`slices_file`). Raises InputError,
-    naming the file, where it is unreadable, on other voxels, drawn on another image, or holds nothing to learn from.
+    file that says what each slice is finished for, and relations (`slices_file`) beside the sentences `relations`.
+    Segments that overlap must be related. Raises InputError, naming the file, where it is unreadable, on other voxels,
+    drawn on another image, or holds nothing to learn from.
     """
     if is_dicom(path):
         drawn = read_drawn(path, geometry, frame_of_reference, names)
-        return replace(_annotation(drawn.labels, geometry, drawn.segments, slices), notes=drawn.notes)
+        annotation = _annotation(drawn.labels, geometry, drawn.segments, slices)
+        return replace(_related(annotation, {}, slices, relations), notes=drawn.notes)
     found = read_label_file(path, names)
     try:
         labels = on_grid(found.labels, found.geometry, geometry, same_grids)
         notes = found.notes + _beyond_crop(found, labels, geometry, same_grids)
-        return replace(_annotation(labels, geometry, found.segments, slices), notes=notes)
+        covered = covered_on_grid(found, geometry, same_grids)
+        annotation = _annotation(labels, geometry, found.segments, slices)
+        return replace(_related(annotation, covered, slices, relations), notes=notes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
 def read_annotation_of(
-    image: Path, geometry: Geometry, annotation: Path, names: Sequence[str] = (), slices: Path | None = None
+    image: Path,
+    geometry: Geometry,
+    annotation: Path,
+    names: Sequence[str] = (),
+    slices: Path | None = None,
+    relations: Sequence[str] = (),
 ) -> Annotation:
     """Reads what is drawn on an image file or folder whose grid is `geometry`; InputError as `read_annotation` has."""
     frame = frame_of_reference_for(image, annotation)
-    return read_annotation(annotation, geometry, frame, names, places_of(image), slices)
+    return read_annotation(annotation, geometry, frame, names, places_of(image), slices, relations)
 
 
 def frame_of_reference_for(image: Path, drawn: Path) -> str | None:
@@ -100,6 +112,25 @@ def _beyond_crop(found: LabelFile, labels: np.ndarray, wanted: Geometry, same: S
     except InputError:  # the file reaches beyond the image
         return ()
     return finished_beyond(labels, bounding_box(covered))
+
+
+def covered_on_grid(found: LabelFile, wanted: Geometry, same: Sequence[Geometry] = ()) -> dict[int, np.ndarray]:
+    """What is covered in a label file, moved as `on_grid` moves its labels."""
+    moved = {}
+    for label, voxels in found.covered.items():
+        mask = np.zeros(found.labels.shape, np.uint8)
+        mask.reshape(-1)[voxels] = 1
+        moved[label] = np.flatnonzero(on_grid(mask, found.geometry, wanted, same))
+    return {label: voxels for label, voxels in moved.items() if len(voxels)}
+
+
+def _related(annotation: Annotation, covered: Covered, slices: Path | None, sentences: Sequence[str]) -> Annotation:
+    every = sorted({*annotation.structures, *annotation.names, *covered})
+    names = {label: annotation.names.get(label, str(label)) for label in every}
+    said = [relation_in(sentence, names) for sentence in sentences]
+    if slices is not None:
+        said += read_relations(slices, names)
+    return with_relations(annotation, said, covered) if said or covered else annotation
 
 
 def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment], slices: Path | None) -> Annotation:

@@ -1,6 +1,6 @@
 """DICOM segmentations (SEG): written by highdicom as BINARY, which every reader knows, and read in any form.
 
-Structures that overlap and probabilities cannot be expressed in labels; they are refused.
+In what is read, structures that overlap and probabilities are refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
+from ..layers import Covered, whole
 from ..regrid import label_counts, moved_to_grid
 from ..structure import Code, Segment
 from ..volume import Geometry
@@ -24,8 +25,11 @@ from .dicom_source import Source, long_string, require_same_frame
 from .drawn import Drawn, with_background
 
 if TYPE_CHECKING:
+    from enum import Enum
+
     import highdicom as hd
     from pydicom import Dataset
+    from pydicom.tag import BaseTag
 
 #: Series number of what is derived: far behind those that scanners count.
 SERIES_NUMBER = 9000
@@ -34,16 +38,18 @@ MANUFACTURER = "MetaSegment"
 MOST_SEGMENTS = 254
 
 
-def write_seg(labels: np.ndarray, segments: tuple[Segment, ...], source: Source, path: Path) -> None:
-    """Write labels uint8 (k, j, i) on the grid of `source` to one file; segments are numbered 1, 2, ... in order."""
+def write_seg(
+    labels: np.ndarray, segments: tuple[Segment, ...], source: Source, path: Path, covered: Covered | None = None
+) -> None:
+    """Write labels uint8 (k, j, i) on the grid of `source` to one file; segments are numbered 1, 2, ... in order.
+
+    Those that share voxels, what is `covered` of them, are written whole.
+    """
     import highdicom as hd
 
-    numbers = np.zeros(256, np.uint8)
-    for n, segment in enumerate(segments, start=1):
-        numbers[segment.label] = n
     dataset = hd.seg.Segmentation(
         source_images=source.headers,
-        pixel_array=_on_frames(numbers[labels], source),
+        pixel_array=_on_frames(_numbered(labels, segments, covered or {}), source),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(n, segment) for n, segment in enumerate(segments, start=1)],
         series_instance_uid=hd.UID(),
@@ -84,6 +90,16 @@ def read_seg(
     return Drawn(moved_to_grid(labels, geometry, grid), grid, drawn)
 
 
+def _numbered(labels: np.ndarray, segments: tuple[Segment, ...], covered: Covered) -> np.ndarray:
+    """Segments' numbers (k, j, i); of those that share voxels 0 and 1 for each (k, j, i, segment)."""
+    if covered:
+        return np.stack([whole(labels, covered, segment.label) for segment in segments], -1).astype(np.uint8)
+    numbers = np.zeros(256, np.uint8)
+    for n, segment in enumerate(segments, start=1):
+        numbers[segment.label] = n
+    return numbers[labels]
+
+
 def _on_frames(numbers: np.ndarray, source: Source) -> np.ndarray | hd.Volume:
     """Where one file holds all frames, highdicom is told where each slice lies; else slices follow the headers."""
     if not source.has_many_frames:
@@ -93,7 +109,10 @@ def _on_frames(numbers: np.ndarray, source: Source) -> np.ndarray | hd.Volume:
     geometry = source.volume.geometry
     affine = geometry.index_to_world[:, [2, 1, 0, 3]]
     frame = source.headers[0].FrameOfReferenceUID
-    return hd.Volume(numbers, affine, coordinate_system="PATIENT", frame_of_reference_uid=frame)
+    channels: dict[BaseTag | int | str | hd.ChannelDescriptor, Sequence[int | str | float | Enum]] | None = None
+    if numbers.ndim == 4:
+        channels = {"SegmentNumber": range(1, numbers.shape[3] + 1)}
+    return hd.Volume(numbers, affine, coordinate_system="PATIENT", frame_of_reference_uid=frame, channels=channels)
 
 
 def _description(number: int, segment: Segment) -> hd.seg.SegmentDescription:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..annotation import BACKGROUND, as_label_array, mark_background
 from ..errors import InputError
+from ..layers import Covered
 from ..regrid import label_counts
 from ..structure import Segment
 from ..volume import Geometry
@@ -25,20 +26,22 @@ from .volume_file import read_voxels, volume_from_image
 @dataclass(frozen=True, eq=False)
 class LabelFile:
     """Labels uint8 (k, j, i) in the numbering of annotations, and the segments that the file declares, of those chosen;
-    a segment named "background" is label 255, and no segment. `notes` tell what was filled in.
+    a segment named "background" is label 255, and no segment. `covered` is of those that overlap, `notes` tell what was
+    filled in.
     """
 
     labels: np.ndarray
     geometry: Geometry
     segments: tuple[Segment, ...]
     notes: tuple[str, ...] = ()
+    covered: Covered = field(default_factory=dict)
 
 
 def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
     """Read the structures called `names`, or all; in a plain label map names are numbers. What was not chosen counts as
     background.
 
-    Raises InputError, naming the file, where it is unreadable or segments overlap, and for other voxels than labels.
+    Raises InputError, naming the file, where it is unreadable, and for other voxels than labels.
     """
     metadata = {} if is_nifti(path) else read_metadata(path)
     if not is_segmentation(metadata):
@@ -49,9 +52,9 @@ def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
             return LabelFile(_chosen_labels(labels, names), volume.geometry, (), notes)
     volume = volume_from_image(read_image(path, has_layers=True), path)
     with _named(path):
-        labels, segments = labels_in(volume.array, metadata, names)
+        labels, segments, covered = labels_in(volume.array, metadata, names)
         segments = _without_number_255(labels, segments)
-        return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)))
+        return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)), covered)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
+from ..layers import Covered, whole
 from ..regrid import label_counts
 from ..structure import Segment
 from ..volume import Geometry
@@ -45,8 +46,13 @@ _STUDY = "1.2.840.10008.3.1.2.3.1"  # Detached Study Management, retired and sti
 _SHARED = 0.1  # of its voxels that a structure may lose to a smaller one
 
 
-def write_rtstruct(labels: np.ndarray, segments: tuple[Segment, ...], source: Source, path: Path) -> None:
-    """Write labels uint8 (k, j, i) on the grid of `source`: one ROI a segment, one or more contours a slice."""
+def write_rtstruct(
+    labels: np.ndarray, segments: tuple[Segment, ...], source: Source, path: Path, covered: Covered | None = None
+) -> None:
+    """Write labels uint8 (k, j, i) on the grid of `source`: one ROI a segment, one or more contours a slice.
+
+    Segments that share voxels, what is `covered` of them, are written whole.
+    """
     from pydicom.uid import RTStructureSetStorage, generate_uid
 
     dataset = _empty(source, str(generate_uid(prefix=None)), str(RTStructureSetStorage))
@@ -56,7 +62,7 @@ def write_rtstruct(labels: np.ndarray, segments: tuple[Segment, ...], source: So
         _dataset(
             ReferencedROINumber=n,
             ROIDisplayColor=[round(255 * part) for part in segment.color],
-            ContourSequence=list(_contours(labels == segment.label, source)),
+            ContourSequence=list(_contours(whole(labels, covered or {}, segment.label), source)),
         )
         for n, segment in enumerate(segments, start=1)
     ]

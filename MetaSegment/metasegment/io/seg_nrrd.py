@@ -1,7 +1,7 @@
 """Segments in a `.seg.nrrd` of 3D Slicer, and the header keys that make one: names, colours, terminology, layers.
 
 Keys as in Slicer's vtkMRMLSegmentationStorageNode and Docs/developer_guide/modules/segmentations.md. Before 5.0 each
-segment had a layer of its own and no key that said so. Segments that overlap cannot be expressed in labels.
+segment had a layer of its own and no key that said so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..annotation import BACKGROUND, as_label_array
 from ..errors import InputError
+from ..layers import Covered, paint
 from ..structure import GREY, TISSUE, Color, Segment, Terminology
 from .chosen import chosen
 from .terminology import entry_of, terminology_in
@@ -39,12 +40,12 @@ def is_segmentation(metadata: Mapping[str, str]) -> bool:
 
 def labels_in(
     array: np.ndarray, metadata: Mapping[str, str], names: Sequence[str] = ()
-) -> tuple[np.ndarray, tuple[Segment, ...]]:
-    """Labels uint8 (k, j, i) of voxels (k, j, i) or, in layers, (k, j, i, layer); and the segments called `names`, or
-    all. A segment named "background" is always among them.
+) -> tuple[np.ndarray, tuple[Segment, ...], Covered]:
+    """Labels uint8 (k, j, i) of voxels (k, j, i) or, in layers, (k, j, i, layer); the segments called `names`, or
+    all; and what is covered of those that overlap. A segment named "background" is always among them.
 
     Values are kept where no two are the same and all fit; else labels are 1, 2, ... in the header's order. Raises
-    InputError for shares of voxels, segments that overlap, and unreadable values.
+    InputError for shares of voxels, a background that overlaps, and unreadable values.
     """
     if any("fractional" in metadata.get(key, "").lower() for key in _REPRESENTATIONS):
         raise InputError("it holds shares of voxels (a fractional labelmap), not segments; save a binary labelmap")
@@ -54,37 +55,38 @@ def labels_in(
         if one.layer >= layers.shape[-1]:
             raise InputError(f"segment '{one.segment.name}' is said to be in layer {one.layer}, which it has not")
     values = [one.segment.label for one in declared]
-    fits = len(set(values)) == len(values) and all(0 < value <= BACKGROUND for value in values)
+    most = BACKGROUND if layers.shape[-1] == 1 else BACKGROUND - 1
+    fits = len(set(values)) == len(values) and all(0 < value <= most for value in values)
     if fits and not names and layers.shape[-1] == 1:
-        return as_label_array(layers[..., 0]), tuple(one.segment for one in declared)
+        return as_label_array(layers[..., 0]), tuple(one.segment for one in declared), {}
     picked = chosen([one.segment.name for one in declared], [*names, *_backgrounds(declared)] if names else ())
     if len(picked) > _MOST:
         raise InputError(f"it has {len(picked)} segments; keep at most {_MOST}")
     return _combined(layers, [(declared[n], values[n] if fits else n + 1) for n in picked])
 
 
-def _combined(layers: np.ndarray, picked: list[tuple[_Declared, int]]) -> tuple[np.ndarray, tuple[Segment, ...]]:
+def _combined(
+    layers: np.ndarray, picked: list[tuple[_Declared, int]]
+) -> tuple[np.ndarray, tuple[Segment, ...], Covered]:
     labels = np.zeros(layers.shape[:3], np.uint8)
-    names = {label: one.segment.name for one, label in picked}
+    voxels = {label: np.flatnonzero(layers[..., one.layer] == one.segment.label) for one, label in picked}
+    covered = paint(labels, voxels)
     for one, label in picked:
-        mask = layers[..., one.layer] == one.segment.label
-        before = labels[mask]
-        if before.any():
-            other = names[int(before[before > 0][0])]
-            raise InputError(
-                f"segments '{other}' and '{one.segment.name}' overlap in {np.count_nonzero(before):,} voxels; "
-                "choose some by name (--structures), or save them without overlap"
-            )
-        labels[mask] = label
-    return labels, tuple(replace(one.segment, label=label) for one, label in picked)
+        if one.segment.name.lower() == "background" and (labels.reshape(-1)[voxels[label]] != label).any():
+            raise InputError(f"segment '{one.segment.name}' overlaps others; save it where no structure is")
+    return labels, tuple(replace(one.segment, label=label) for one, label in picked), covered
 
 
 def _backgrounds(declared: Sequence[_Declared]) -> list[str]:
     return [one.segment.name for one in declared if one.segment.name.lower() == "background"]
 
 
-def header_of(segments: tuple[Segment, ...], size: tuple[int, int, int]) -> dict[str, str]:
-    """Key-value pairs that make a uint8 label map of `size` (i, j, k) a segmentation to Slicer."""
+def header_of(
+    segments: tuple[Segment, ...], size: tuple[int, int, int], layer_of: Mapping[int, int] | None = None
+) -> dict[str, str]:
+    """Key-value pairs that make uint8 label maps of `size` (i, j, k) a segmentation to Slicer; `layer_of` has the
+    number of the map, by label, for segments that are not on the first.
+    """
     pairs = {
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
@@ -100,7 +102,7 @@ def header_of(segments: tuple[Segment, ...], size: tuple[int, int, int]) -> dict
             "Color": " ".join(f"{part:.6g}" for part in segment.color),
             "ColorAutoGenerated": "0",
             "LabelValue": str(segment.label),
-            "Layer": "0",
+            "Layer": str((layer_of or {}).get(segment.label, 0)),
             "Extent": extent,
             "Tags": f"{_TERMINOLOGY}{entry_of(segment.terminology)}|",
         }

@@ -1,9 +1,11 @@
-"""What each slice of a label file is finished for, as a JSON file says it.
+"""What each slice of a label file is finished for, and which structures may share voxels, as a JSON file says it.
 
-    {"slices": [{"axis": "k", "index": 12, "finished": ["liver", 3]}, {"axis": "k", "index": 40, "finished": "all"}]}
+    {"slices": [{"axis": "k", "index": 12, "finished": ["liver", 3]}, {"axis": "k", "index": 40, "finished": "all"}],
+     "relations": ["tumour inside liver"]}
 
 `axis` is k, j or i, `index` counts from 0, and `finished` has names or labels of structures. A slice on which a
-structure has no voxel, and that is finished for it, says that it is not there.
+structure has no voxel, and that is finished for it, says that it is not there. `relations` are sentences as `relations`
+reads them. Either list may be missing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from ..annotation import AXIS_NAMES, AnnotatedSlice
 from ..errors import InputError
+from ..relations import Relation, relation_in
 
 #: Every structure of the file.
 ALL = "all"
@@ -25,11 +28,8 @@ def read_slices(path: Path, names: Mapping[int, str]) -> dict[AnnotatedSlice, fr
 
     Raises InputError, naming the file and the entry, for what is not as above.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
-    entries = found.get("slices") if isinstance(found, dict) else None
+    found = _read(path)
+    entries = found.get("slices", [] if "relations" in found else None) if isinstance(found, dict) else None
     if not isinstance(entries, list):
         raise InputError(f'{path} has no list of slices: expected {{"slices": [{{"axis": "k", "index": 12, …}}]}}')
     slices = {}
@@ -39,6 +39,28 @@ def read_slices(path: Path, names: Mapping[int, str]) -> dict[AnnotatedSlice, fr
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: slice {number} of its list is wrong: {_reason(error)}") from None
     return slices
+
+
+def read_relations(path: Path, names: Mapping[int, str]) -> list[Relation]:
+    """The relations that the file lists, none where it lists none; `names` are all structures', by label.
+
+    Raises InputError, naming the file, for what is no list of such sentences.
+    """
+    found = _read(path)
+    sentences = found.get("relations", []) if isinstance(found, dict) else []
+    if not isinstance(sentences, list) or not all(isinstance(sentence, str) for sentence in sentences):
+        raise InputError(f'{path}: relations must be a list of sentences: "relations": ["tumour inside liver"]')
+    try:
+        return [relation_in(sentence, names) for sentence in sentences]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
 
 
 def _plane(entry: Mapping[str, Any]) -> AnnotatedSlice:

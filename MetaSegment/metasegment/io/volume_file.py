@@ -5,7 +5,7 @@ What the scanner wrote is what the rest of MetaSegment sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +102,13 @@ def image_from_volume(volume: Volume) -> sitk.Image:
     image.SetOrigin(volume.geometry.origin)
     image.SetDirection(volume.geometry.direction)
     return image
+
+
+def composed(images: Sequence[sitk.Image]) -> sitk.Image:
+    """One image of several values a voxel, from images on one grid."""
+    import SimpleITK as sitk
+
+    return sitk.Compose(list(images))
 
 
 def _usable(volume: Volume, path: str | Path) -> Volume:

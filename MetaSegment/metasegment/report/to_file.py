@@ -105,7 +105,7 @@ def _structured(segmentation: Path, path: Path, reference: str | Path | None, na
         else:
             beside = path.with_name(f"{path.name.removesuffix(path.suffix)}.seg.dcm")
             seg, files = drafts.enter_context(written_beside(beside)), (path, beside)
-            write_seg(structures.labels, tuple(drawn), source, seg)
+            write_seg(structures.labels, tuple(drawn), source, seg, structures.covered)
             numbers = list(range(1, len(drawn) + 1))
         found = dict(zip(numbers, measurements.structures, strict=True))
         header = dcmread(seg, stop_before_pixels=True)

@@ -11,6 +11,7 @@ import torch
 from ..annotation import BACKGROUND, UNKNOWN, Annotation, annotation_from_labels
 from ..errors import InputError
 from ..grid import Box, Grid, to_voxels
+from ..knowledge import seen_for
 from ..network.engine import Engine
 from ..progress import Progress
 from ..segmentation import UNFAMILIAR, Segmentation, StructureResult
@@ -41,7 +42,7 @@ def what_shows(annotation: Annotation, earlier: np.ndarray | None) -> dict[int, 
 
     Raises InputError where that is another grid.
     """
-    shown = dict.fromkeys(annotation.structures, annotation)
+    shown = {label: seen_for(annotation, label) for label in annotation.structures}
     if earlier is None or not earlier.any():
         return shown
     frame = annotation_from_labels(np.where(earlier == UNKNOWN, BACKGROUND, earlier), annotation.geometry)

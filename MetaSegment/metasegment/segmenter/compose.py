@@ -4,20 +4,23 @@ drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import EllipsisType
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..annotation import BACKGROUND, AnnotatedSlice, Annotation, annotated_slices
 from ..grid import to_voxels
 from ..segmentation import Map, Region
 from .answer import StructureAnswer
+from .related import nested, with_shared
 
 
 def compose(annotation: Annotation, answers: Sequence[StructureAnswer]) -> Map:
     """Each voxel goes to the structure with the highest probability above one half; annotated voxels are taken from the
-    annotation.
+    annotation. Structures that may share voxels do not compete, and what lies inside another one is part of it.
 
     Probabilities are interpolated, not logits, whose zero crossing between two cells depends on how sure the surer is:
     two points of Dice on structures of a few cells.
@@ -28,22 +31,47 @@ def compose(annotation: Annotation, answers: Sequence[StructureAnswer]) -> Map:
     best = torch.full(size, 0.5)
     doubt = torch.zeros(size)
     winner = torch.zeros(size, dtype=torch.uint8)
-    for item in answers:
-        inner = [part.stop - part.start for part in item.region]
-        values, where = to_voxels(item.answer.probability, item.answer.grid, inner)
-        here = tuple(
-            slice(w.start + own.start - all_.start, w.stop + own.start - all_.start)
-            for w, own, all_ in zip(where, item.region, region, strict=True)
-        )
+    shared = _whole(answers, region) if annotation.relations else {}
+    if shared:
+        shared = nested(shared, annotation.relations)
+    parts = ((label, ..., values) for label, values in shared.items()) if shared else _placed(answers, region)
+    for structure, here, values in parts:
         wins = values > best[here]
-        winner[here][wins] = item.structure
+        winner[here][wins] = structure
         best[here] = torch.maximum(best[here], values)
         doubt[here] = torch.maximum(doubt[here], torch.minimum(values, 1 - values))
     labels = np.zeros(shape, np.uint8)
     labels[region] = winner.numpy()
     uncertainty = (2 * doubt).half().numpy()
     _keep_annotated(labels, uncertainty, region, annotation)
-    return Map(labels, uncertainty, region)
+    covered = with_shared(labels, region, shared, annotation) if shared else {}
+    return Map(labels, uncertainty, region, covered)
+
+
+def _placed(
+    answers: Sequence[StructureAnswer], region: Region
+) -> Iterator[tuple[int, tuple[slice, ...] | EllipsisType, Tensor]]:
+    """Each structure, where its answer lies in the region, and its probabilities there."""
+    for item in answers:
+        inner = [part.stop - part.start for part in item.region]
+        values, where = to_voxels(item.answer.probability, item.answer.grid, inner)
+        yield (
+            item.structure,
+            tuple(
+                slice(w.start + own.start - all_.start, w.stop + own.start - all_.start)
+                for w, own, all_ in zip(where, item.region, region, strict=True)
+            ),
+            values,
+        )
+
+
+def _whole(answers: Sequence[StructureAnswer], region: Region) -> dict[int, Tensor]:
+    """Probabilities of each structure on all of the region, 0 where it was not looked for."""
+    found = {}
+    for structure, here, values in _placed(answers, region):
+        found[structure] = torch.zeros([part.stop - part.start for part in region])
+        found[structure][here] = values
+    return found
 
 
 def _keep_annotated(labels: np.ndarray, uncertainty: np.ndarray, region: Region, annotation: Annotation) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from ..annotation import Annotation, empty_annotation
 from ..errors import InputError
 from ..export import default_name
+from ..knowledge import seen_for, with_relations
 from ..memory import peak_memory_mb
 from ..network.engine import Engine
 from ..objects import FoundObjects
@@ -111,6 +112,8 @@ class Segmenter:
         progress.start(budget.seconds)
         annotation = annotation or empty_annotation(volume.geometry)
         require_structures(task, annotation)
+        if not annotation.relations:
+            annotation = with_relations(annotation, task.provenance.relations, annotation.covered)
         subjects = subjects_of(task, self.engine.checksum)
         progress.enter("looking for the structures", 0.0)
         priors = recall(task, subjects, volume, what_shows(annotation, earlier), self.engine, progress)
@@ -169,13 +172,16 @@ class Segmenter:
             progress.enter("first answer", 0.3 * number / len(structures))
             prior = request.priors.get(structure)
             thought = prior.answer if prior else None
-            found.append(locate(request, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
+            seen = replace(request, annotation=seen_for(request.annotation, structure))
+            found.append(locate(seen, structure, thought, self.strategies[IN_CONTEXT], self.engine, progress))
         return found
 
     def _result(self, request: SegmentRequest, answers: Sequence[StructureAnswer], progress: Progress) -> Segmentation:
         map_ = compose(request.annotation, answers)
         millilitres = float(np.prod(request.volume.geometry.spacing)) / 1000
         counts = label_counts(map_.labels[map_.region])
+        for label, voxels in map_.covered.items():
+            counts[label] += len(voxels)
         structures = tuple(
             StructureResult(
                 label=label,

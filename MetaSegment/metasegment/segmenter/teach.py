@@ -12,6 +12,7 @@ from ..annotation import UNKNOWN, Annotation
 from ..errors import InputError
 from ..export import default_name
 from ..io.terminology import entry_of
+from ..knowledge import seen_for, with_relations
 from ..progress import Progress
 from ..structure import TISSUE
 from ..task import LONGEST_NAME, Provenance, Task, TaskStructure
@@ -38,9 +39,12 @@ def teach(
     subjects: list[TaughtSubject] = []
     if earlier:
         _require_same(structures, earlier)
+        annotation = with_relations(
+            annotation, annotation.relations or earlier.provenance.relations, annotation.covered
+        )
         subjects = subjects_of(earlier, weights)
     image = torch.from_numpy(np.ascontiguousarray(volume.array)).float()
-    masks = [torch.from_numpy(annotation.labels == structure.label).float() for structure in structures]
+    masks = [_mask(annotation, structure.label) for structure in structures]
     subjects.append(learn_subject(image, masks, volume.geometry.spacing_kji, seed, progress))
     progress.report("done", 1.0)
     provenance = Provenance(
@@ -49,6 +53,7 @@ def teach(
         strategy=STRATEGY,
         modality="CT" if is_ct(float(image.min())) else "",
         volumes=1 + (earlier.provenance.volumes if earlier else 0),
+        relations=annotation.relations,
     )
     return Task(provenance, to_numbers(subjects[-MOST_SUBJECTS:]))
 
@@ -66,6 +71,10 @@ def subjects_of(task: Task, weights: str) -> list[TaughtSubject]:
         return from_numbers(task.numbers, len(task.structures))
     except ValueError:
         raise InputError("the task is damaged: copy it again or teach it again") from None
+
+
+def _mask(annotation: Annotation, label: int) -> torch.Tensor:
+    return torch.from_numpy(seen_for(annotation, label).labels == label).float()
 
 
 def _structure(annotation: Annotation, label: int) -> TaskStructure:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import BACKGROUND, UNKNOWN, AnnotatedSlice, Annotation, ObliqueSlice, Stroke
+from ..errors import InputError
 from ..io.arrays import decode, encode
-from ..io.records import from_json, require, to_json
+from ..io.records import FormatError, from_json, require, to_json
+from ..relations import Relation, require_consistent
 from ..structure import Color
 from ..volume import Geometry
 from .messages import JobRequest
@@ -78,6 +80,18 @@ class StrokeOutline:
 
 
 @dataclass(frozen=True)
+class CoveredOutline:
+    """How many voxels of a structure are drawn as another that lies in it or overlaps it."""
+
+    label: int
+    voxels: int
+
+    def __post_init__(self) -> None:
+        require(_is_structure(self.label), "a covered structure's label must be 1 to 254")
+        require(self.voxels > 0, "a covered structure must have covered voxels")
+
+
+@dataclass(frozen=True)
 class Outline:
     """All of an annotation but its voxels. `structures` are those present, `described` those with name or colour."""
 
@@ -88,13 +102,15 @@ class Outline:
     described: tuple[Described, ...]
     finished: tuple[FinishedFor, ...] = ()
     strokes: tuple[StrokeOutline, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    covered: tuple[CoveredOutline, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class PackedAnnotation:
     """An annotation as it travels and waits: `values` uint8 are the labels on its slices, `flat` int64 where in the
-    volume those of oblique slices are, and after them stroked voxels; each slice after the other, axis-aligned ones
-    first, then each structure's strokes, inside first.
+    volume those of oblique slices are, and after them stroked and covered voxels; each slice after the other,
+    axis-aligned ones first, then each structure's strokes, inside first, then covered voxels.
     """
 
     outline: Outline
@@ -121,11 +137,14 @@ def pack(annotation: Annotation) -> PackedAnnotation:
         tuple(described),
         tuple(FinishedFor(plane, tuple(sorted(for_))) for plane, for_ in annotation.finished.items()),
         tuple(StrokeOutline(n, len(s.inside), len(s.outside)) for n, s in sorted(annotation.strokes.items())),
+        annotation.relations,
+        tuple(CoveredOutline(n, len(voxels)) for n, voxels in sorted(annotation.covered.items())),
     )
     flat = np.concatenate([np.empty(0, np.int64), *(o.flat for o in annotation.oblique)])
     stroked = [part for _, s in sorted(annotation.strokes.items()) for part in (s.inside, s.outside)]
     values = np.concatenate(list(_values(labels, annotation.slices, flat)))
-    return PackedAnnotation(outline, values, np.concatenate([flat, *stroked]))
+    covered = [voxels for _, voxels in sorted(annotation.covered.items())]
+    return PackedAnnotation(outline, values, np.concatenate([flat, *stroked, *covered]))
 
 
 def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
@@ -139,8 +158,9 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
     require(geometry.difference(outline.geometry) is None, "the annotation is not on the volume's grid")
     _check_slices(outline.slices, outline.finished, shape)
     _check_sizes(packed, shape)
+    _check_relations(outline)
     oblique = tuple(_oblique_slices(packed, shape))
-    strokes = _strokes(packed, shape)
+    strokes, covered = _strokes(packed, shape), _covered(packed, shape)
     labels = np.zeros(shape, np.uint8)
     start = 0
     for plane in outline.slices:
@@ -160,6 +180,8 @@ def unpack(packed: PackedAnnotation, geometry: Geometry) -> Annotation:
         {d.label: d.color for d in outline.described if d.color is not None},
         finished={f.slice: frozenset(f.structures) for f in outline.finished},
         strokes=strokes,
+        relations=outline.relations,
+        covered=covered,
     )
 
 
@@ -217,8 +239,9 @@ def _check_sizes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> None:
     oblique = sum(o.voxels for o in packed.outline.oblique)
     planes = sum(math.prod(shape) // shape[plane.axis] for plane in packed.outline.slices)
     stroked = sum(s.inside + s.outside for s in packed.outline.strokes)
-    sentence = "the annotation's flat must have an entry for each voxel of an oblique slice or stroke"
-    require(packed.flat.size == oblique + stroked, sentence)
+    sentence = "the annotation's flat must have an entry for each oblique, stroked or covered voxel"
+    covered = sum(c.voxels for c in packed.outline.covered)
+    require(packed.flat.size == oblique + stroked + covered, sentence)
     require(packed.values.size == planes + oblique, "the annotation's values must be one for each voxel of a slice")
 
 
@@ -251,11 +274,37 @@ def _strokes(packed: PackedAnnotation, shape: tuple[int, int, int]) -> dict[int,
         for count in (outline.inside, outline.outside):
             part = packed.flat[start : start + count]
             start += count
-            inside = len(part) == 0 or (part[0] >= 0 and part[-1] < math.prod(shape) and (part[1:] > part[:-1]).all())
-            require(inside, "a stroke's voxels must be inside the volume and sorted, each once")
+            require(_are_voxels(part, shape), "a stroke's voxels must be inside the volume and sorted, each once")
             parts.append(part)
         found[outline.label] = Stroke(*parts)
     return found
+
+
+def _covered(packed: PackedAnnotation, shape: tuple[int, int, int]) -> dict[int, np.ndarray]:
+    outlines = packed.outline.covered
+    require(len({outline.label for outline in outlines}) == len(outlines), "a covered structure appears twice")
+    start, found = packed.flat.size - sum(outline.voxels for outline in outlines), {}
+    for outline in outlines:
+        part = packed.flat[start : start + outline.voxels]
+        start += outline.voxels
+        require(_are_voxels(part, shape), "covered voxels must be inside the volume and sorted, each once")
+        found[outline.label] = part
+    return found
+
+
+def _check_relations(outline: Outline) -> None:
+    try:
+        require_consistent(outline.relations, {})
+    except InputError:
+        raise FormatError("the annotation's relations contradict each other") from None
+    labels = {label for r in outline.relations for label in (r.first, r.second)}
+    require(all(map(_is_structure, labels)), "relations must be between structures of 1 to 254")
+    require({c.label for c in outline.covered} <= labels, "a covered structure must be in a relation")
+
+
+def _are_voxels(flat: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Whether flat indices are inside a volume of `shape` and sorted, each once."""
+    return len(flat) == 0 or bool(flat[0] >= 0 and flat[-1] < math.prod(shape) and (flat[1:] > flat[:-1]).all())
 
 
 def _check_structures(packed: PackedAnnotation) -> None:
@@ -263,6 +312,7 @@ def _check_structures(packed: PackedAnnotation) -> None:
     for start in range(0, packed.values.size, _PIECE):
         present[packed.values[start : start + _PIECE]] = True
     require(not present[UNKNOWN], "a voxel on an annotated slice is unknown (0)")
+    present[[c.label for c in packed.outline.covered]] = True
     drawn = tuple(label for label in np.flatnonzero(present).tolist() if _is_structure(label))
     found, some = packed.outline.structures, bool(packed.outline.finished)
     fits = set(found) <= set(drawn) and found == tuple(sorted(set(found))) if some else found == drawn

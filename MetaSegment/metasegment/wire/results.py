@@ -16,7 +16,7 @@ from ..regrid import bounding_box
 from ..segmentation import Map, NextSlice, Region, Segmentation, StructureResult
 
 # Names in a message.
-_TEXT, _LABELS, _UNCERTAINTY = "result", "labels", "uncertainty"
+_TEXT, _LABELS, _UNCERTAINTY, _COVERED = "result", "labels", "uncertainty", "covered"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class _Suggestion:
 
 @dataclass(frozen=True)
 class _Summary:
-    """All of a Segmentation but its arrays; `seconds` keeps the order of the stages."""
+    """All of a Segmentation but its arrays; `seconds` keeps the order of the stages, `covered` has labels with
+    their numbers of covered voxels.
+    """
 
     crop: _Crop
     structures: tuple[StructureResult, ...]
@@ -61,6 +63,7 @@ class _Summary:
     peak_memory_mb: float | None
     notes: tuple[str, ...]
     familiarity: float | None = None
+    covered: tuple[tuple[int, int], ...] = ()
 
 
 def encode_result(result: Segmentation) -> list[bytes | memoryview]:
@@ -74,8 +77,11 @@ def encode_result(result: Segmentation) -> list[bytes | memoryview]:
         result.peak_memory_mb,
         result.notes,
         result.familiarity,
+        tuple((label, len(voxels)) for label, voxels in result.map.covered.items()),
     )
     arrays = {_LABELS: result.labels[result.map.region], _UNCERTAINTY: result.map.uncertainty}
+    if result.map.covered:
+        arrays[_COVERED] = np.concatenate(list(result.map.covered.values()))
     return encode(arrays, {_TEXT: to_json(summary)})
 
 
@@ -87,7 +93,7 @@ def decode_result(message: bytes | bytearray | memoryview, shape: tuple[int, int
     uncertainty = _array(arrays, _UNCERTAINTY, np.float16, region)
     labels = _pasted(_array(arrays, _LABELS, np.uint8, region), region, shape)
     return Segmentation(
-        Map(labels, uncertainty, region),
+        Map(labels, uncertainty, region, _covered(arrays, summary.covered, shape)),
         summary.structures,
         _with_nan(summary.next_slice),
         dict(summary.seconds),
@@ -134,6 +140,17 @@ def _array(arrays: dict[str, np.ndarray], name: str, dtype: type[np.generic], re
     fits = name in arrays and arrays[name].dtype == dtype and arrays[name].shape == size
     require(fits, f"a result must have the array {name}, as large as its box")
     return arrays[name]
+
+
+def _covered(
+    arrays: dict[str, np.ndarray], counts: tuple[tuple[int, int], ...], shape: tuple[int, int, int]
+) -> dict[int, np.ndarray]:
+    flat = arrays.get(_COVERED, np.empty(0, np.int64))
+    fits = flat.dtype == np.int64 and flat.ndim == 1 and flat.size == sum(count for _, count in counts)
+    require(fits and all(count > 0 for _, count in counts), "a result's covered voxels must be as many as it says")
+    require(((flat >= 0) & (flat < math.prod(shape))).all(), "a result's covered voxels must be inside the volume")
+    ends = np.cumsum([count for _, count in counts])[:-1]
+    return {label: part for (label, _), part in zip(counts, np.split(flat, ends), strict=True)} if counts else {}
 
 
 def _pasted(crop: np.ndarray, region: Region, shape: tuple[int, int, int]) -> np.ndarray:
