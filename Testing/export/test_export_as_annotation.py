@@ -27,21 +27,25 @@ def test_a_previous_reading_is_learnt_from_on_its_image_and_on_no_other(
     write_segmentation(labels, textured_volume.geometry, tmp_path / "a.seg.nrrd", {1: "GTV"})
     to_file(tmp_path / "a.seg.nrrd", tmp_path / name, series)
     volume, annotation = read_inputs(
-        argparse.Namespace(image=series, annotation=tmp_path / name, structures=(), slices=None)
+        argparse.Namespace(image=series, annotation=tmp_path / name, structures=(), slices=None, relation=())
     )
     assert [plane.index for plane in annotation.slices] == [3, 6]
     assert annotation.names == {1: "GTV"}
     np.testing.assert_array_equal(annotation.labels == 1, labels == 1)
     assert volume.geometry.difference(annotation.geometry) is None
     with pytest.raises(InputError, match="drawn on another image"):
-        read_inputs(argparse.Namespace(image=other, annotation=tmp_path / name, structures=(), slices=None))
+        read_inputs(
+            argparse.Namespace(image=other, annotation=tmp_path / name, structures=(), slices=None, relation=())
+        )
 
 
 def test_the_samples_structure_sets_are_annotations_of_their_series(a_ct_series: Path, an_mr_series: Path) -> None:
     for series, slices in ((a_ct_series, 16), (an_mr_series, 19)):
         contours = series.parent / "mask" / "RS.dcm"
-        _, annotation = read_inputs(argparse.Namespace(image=series, annotation=contours, structures=(), slices=None))
+        _, annotation = read_inputs(
+            argparse.Namespace(image=series, annotation=contours, structures=(), slices=None, relation=())
+        )
         assert len(annotation.slices) == slices
         assert annotation.structures == (1,)
     with pytest.raises(InputError, match="drawn on another image"):
-        read_inputs(argparse.Namespace(image=a_ct_series, annotation=contours, structures=(), slices=None))
+        read_inputs(argparse.Namespace(image=a_ct_series, annotation=contours, structures=(), slices=None, relation=()))

@@ -174,7 +174,7 @@ def test_all_codes_survive_the_header_of_a_seg_nrrd() -> None:
     side = Code("SCT", "7771000", "Left")
     everything = Terminology(Code("SCT", "1", "a"), Code("99X", "2", "b|c~d^e"), side, *region)
     segment = Segment(7, "mine", (0.5, 0.25, 1.0), everything)
-    _, (found,) = labels_in(np.zeros((6, 5, 4), np.uint8), header_of((segment,), (4, 5, 6)))
+    _, (found,), _ = labels_in(np.zeros((6, 5, 4), np.uint8), header_of((segment,), (4, 5, 6)))
     assert found.terminology.type.meaning == "b c d e"  # Slicer's separators cannot be written
     assert (found.terminology.region, found.terminology.region_modifier) == region
     assert found.terminology.modifier == side

@@ -81,7 +81,7 @@ def agreed_on(study: str, path_a: Path, path_b: Path) -> Iterator[Agreed]:
 
 
 def _mask(found: Structures, label: int | None) -> np.ndarray:
-    mask: np.ndarray = np.zeros(found.labels.shape, bool) if label is None else found.labels == label
+    mask: np.ndarray = np.zeros(found.labels.shape, bool) if label is None else found.mask(label)
     return mask
 
 

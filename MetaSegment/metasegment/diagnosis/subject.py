@@ -55,7 +55,7 @@ def read_structure_subject(image: Path, segmentation: Path, structure: str) -> S
     drawn = found.drawn()
     if len(drawn) > 1:
         raise InputError(f"{segmentation} has {len(drawn)} structures; say in the column `structure` which is meant")
-    return structure_subject(volume.array, found.labels == drawn[0].label, volume.geometry.spacing_kji)
+    return structure_subject(volume.array, found.mask(drawn[0].label), volume.geometry.spacing_kji)
 
 
 def structure_subject(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, float, float]) -> Subject:

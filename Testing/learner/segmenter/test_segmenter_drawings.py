@@ -86,9 +86,7 @@ def test_to_one_structure_the_other_is_background(released_engine: Engine, two_o
     alone = annotation_from_labels(np.where(labels == 2, BACKGROUND, labels), volume.geometry)
     in_context = all_strategies()["in_context"]
     first, second = (
-        locate(
-            SegmentRequest(volume, annotation), 1, None, in_context, released_engine, Progress()
-        ).case.first.probability
+        locate(SegmentRequest(volume, annotation), 1, None, in_context, released_engine, Progress()).first.probability
         for annotation in (together, alone)
     )
     assert torch.equal(first, second)
