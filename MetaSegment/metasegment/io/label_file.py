@@ -54,7 +54,7 @@ def read_label_file(path: str | Path, names: Sequence[str] = ()) -> LabelFile:
     with _named(path):
         labels, segments, covered = labels_in(volume.array, metadata, names)
         segments = _without_number_255(labels, segments)
-        return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)), covered)
+        return LabelFile(labels, volume.geometry, tuple(mark_background(labels, segments)), covered=covered)
 
 
 @contextmanager
