@@ -88,7 +88,7 @@ def answered(
     annotation = annotation_from_labels(labels, volume.geometry)
     request = SegmentRequest(volume, annotation)
     located = locate(request, 1, None, segmenter.strategies["in_context"], segmenter.engine, Progress())
-    return compose(annotation, [located.placed(located.case.preview)]), annotation
+    return compose(annotation, [located.answered(located.preview, "in_context")]), annotation
 
 
 def dice_off_slices(found: np.ndarray, truth: np.ndarray, annotation: Annotation) -> float:

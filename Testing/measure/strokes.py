@@ -92,14 +92,14 @@ def answered(segmenter: Segmenter, volume: Volume, annotation: Annotation) -> An
     """The first answer, the part of it that no random walk made, and a random walker's own, as labels (k, j, i)."""
     request = SegmentRequest(volume, annotation)
     located = locate(request, 1, None, segmenter.strategies["in_context"], segmenter.engine, Progress())
-    query = located.case.query
+    query = located.query
     walked = walk(query.scene, 1, query.prompt.appearance, query.grid, None)
     ways = {
-        "answer": located.case.preview,
-        "network": with_carried(located.case.first, query),
+        "answer": located.preview,
+        "network": with_carried(located.first, query),
         "random walker": Answer(query.grid, walked),
     }
-    return {way: compose(annotation, [located.placed(answer)]).labels for way, answer in ways.items()}
+    return {way: compose(annotation, [located.answered(answer, "in_context")]).labels for way, answer in ways.items()}
 
 
 def stroke_on(found: np.ndarray, truth: np.ndarray, annotation: Annotation) -> Stroke:

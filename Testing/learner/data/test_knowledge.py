@@ -100,7 +100,7 @@ def test_a_stroke_moves_the_box_only_where_it_lies_outside_of_it(segmenter: Segm
         stroke = Stroke(np.array([np.ravel_multi_index(voxel, SHAPE)])) if voxel else Stroke()
         request = SegmentRequest(volume, with_strokes(annotation, {1: stroke}))
         located = locate(request, 1, None, segmenter.strategies["in_context"], segmenter.engine, Progress())
-        parts = zip(located.case.query.grid.box.start, located.case.query.grid.box.stop, located.region, strict=True)
+        parts = zip(located.query.grid.box.start, located.query.grid.box.stop, located.region, strict=True)
         start, stop = zip(*((low + part.start, high + part.start) for low, high, part in parts), strict=True)
         return Box(start, stop)
 
