@@ -14,7 +14,6 @@ from metasegment.volume import Geometry, Volume
 
 sys.path.insert(0, str(Path(__file__).parent))  # where helpers lie
 
-from helpers.as_fixtures import *  # noqa: F403
 from helpers.grids import IDENTITY, SMALL, rotation
 from helpers.small_wheels import a_bundle, a_machine  # noqa: F401
 
