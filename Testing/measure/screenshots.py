@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,8 @@ def take_pictures(host: Any, case: Case, output: Path) -> None:
     volume.GetDisplayNode().AutoWindowLevelOff()
     volume.GetDisplayNode().SetWindowLevelMinMax(*case.window)
     widget = host.open_module("MetaSegment").widget
+    ours = replace(widget.settings.choice(), way="other", program=sys.executable)  # nothing is installed for a picture
+    widget.settings.setChoice(ours, keepToken=False)
     _draw(host, widget, case)
     _show_3d(host)
     _picture(host, widget.ui.volumeSelector, output / "1-draw.png", "small", dark=False)
