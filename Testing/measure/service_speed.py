@@ -65,7 +65,7 @@ def main() -> None:
     filled: list[tuple[float, np.ndarray]] = []
     with LocalLearner(device="cpu") as learner:
         learner.capabilities()
-        child = learner._child
+        child = learner.child
         assert child
 
         def ask(who: Segmenter | LocalLearner, asked: Volume) -> Segmentation:

@@ -202,5 +202,5 @@ def a_panel_that_segments(a_panel_with_strokes: Panel, a_shared_learner: Any, mo
 
     lend: Callable[..., Any] = lambda choice: _Lent(a_shared_learner)  # noqa: E731
     monkeypatch.setattr(LearnerChoice, "open", lend)
-    a_panel_with_strokes.widget._parameters.seconds = 1.0
+    a_panel_with_strokes.widget.parameters.seconds = 1.0
     return a_panel_with_strokes

@@ -18,7 +18,7 @@ def folder() -> Path:
 
 def crash(panel: Panel) -> Path:
     """Save as every minute, and leave the file behind as a Slicer that was killed would."""
-    panel.widget._saving.timeout.emit()
+    panel.widget.saving.timeout.emit()
     own = next(folder().glob("autosave-*.json"))
     left = own.with_name("autosave-1.json")
     own.rename(left)
@@ -53,7 +53,7 @@ def test_they_are_not_offered_for_another_volume_on_the_same_grid(a_panel_with_s
 
 def test_the_file_is_small_and_gone_once_slicer_ends_as_it_should(a_panel_with_strokes: Panel) -> None:
     panel = a_panel_with_strokes
-    panel.widget._saving.timeout.emit()
+    panel.widget.saving.timeout.emit()
     own = next(folder().glob("autosave-*.json"))
     assert own.stat().st_size < 20_000
     assert "Body" not in json.dumps(json.loads(own.read_text()))
@@ -64,7 +64,7 @@ def test_the_file_is_small_and_gone_once_slicer_ends_as_it_should(a_panel_with_s
 def test_a_folder_that_cannot_be_written_stops_nobody(a_panel_with_strokes: Panel, caplog: Any) -> None:
     folder().parent.mkdir(exist_ok=True)
     folder().write_text("in the way")
-    a_panel_with_strokes.widget._saving.timeout.emit()
+    a_panel_with_strokes.widget.saving.timeout.emit()
     assert "could not be kept" in caplog.text
     assert np.any(a_panel_with_strokes.voxels(a_panel_with_strokes.segments.GetNthSegmentID(0)))
     folder().unlink()

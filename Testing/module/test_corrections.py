@@ -225,7 +225,7 @@ def test_nothing_here_in_a_tilted_view_marks_no_other_view(a_panel_that_segments
     panel = a_panel_that_segments
     before = panel.session.slices.entries()
     red = panel.host.layout_manager.sliceWidget("Red").mrmlSliceNode()
-    panel.widget._watch.setView(red)
+    panel.widget.watch.setView(red)
     red.GetSliceToRAS().SetElement(0, 2, 0.5)
     red.GetSliceToRAS().SetElement(2, 2, 0.87)
     red.UpdateMatrices()

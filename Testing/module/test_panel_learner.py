@@ -104,7 +104,7 @@ def test_a_learner_that_is_killed_in_the_middle_costs_no_more_than_a_pause(
     def kill(text: str, share: float, tell=panel.workflow.onProgress) -> None:
         tell(text, share)
         if panel.ui.statusLabel.text == stage and not killed:
-            killed.append(a_shared_learner._child.pid)
+            killed.append(a_shared_learner.child.pid)
             os.kill(killed[0], getattr(signal, "SIGKILL", signal.SIGTERM))
 
     slicer.util.arrayFromVolume(panel.session.volumeNode)[0, 0, 0] += 1  # a volume that the learner does not have
@@ -115,15 +115,15 @@ def test_a_learner_that_is_killed_in_the_middle_costs_no_more_than_a_pause(
     assert panel.ui.statusLabel.text.startswith("Done")
     assert panel.session.preview.node is not None
     assert "tarting the learner again" in panel.ui.logText.toPlainText()
-    assert a_shared_learner._child.pid != killed[0]
+    assert a_shared_learner.child.pid != killed[0]
 
 
 def test_closing_slicer_while_the_learner_starts_leaves_no_process(a_panel_with_strokes):
     panel = a_panel_with_strokes
     panel.choose_python("slicer")
     panel.ui.segmentButton.click()
-    learner = panel.widget.connection._learner
-    panel.host.wait_until(lambda: learner._child, 60)
-    child = learner._child
+    learner = panel.widget.connection.learner
+    panel.host.wait_until(lambda: learner.child, 60)
+    child = learner.child
     panel.host.close()
     assert not child.runs

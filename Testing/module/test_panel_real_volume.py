@@ -52,7 +52,7 @@ def test_a_mandible_from_three_slices_to_an_exported_file(a_panel, a_ct, tmp_pat
     jaw = panel.add("mandible")
     for k in _slices_of(truth):
         panel.draw(jaw, truth, k)
-    panel.widget._parameters.seconds = 3.0
+    panel.widget.parameters.seconds = 3.0
 
     with panel.host.blockage() as meter:
         panel.ui.segmentButton.click()
@@ -105,7 +105,7 @@ def test_a_mandible_taught_by_one_patient_is_found_in_the_next(a_panel, patients
     assert panel.ui.taskLabel.text == "Task: mandible (from 1 volume)"
 
     panel.ui.volumeSelector.setCurrentNode(volumes[1])
-    panel.widget._parameters.seconds = 3.0
+    panel.widget.parameters.seconds = 3.0
     with panel.host.blockage() as meter:
         panel.ui.applyButton.click()
         panel.wait()

@@ -181,7 +181,7 @@ def test_a_scene_that_is_closed_ends_the_question_and_the_panel_goes_on(a_panel_
     assert panel.session is None
     show(panel, a_body)
     panel.draw(panel.add(), a_body.truth, a_body.middle)
-    panel.widget._parameters.seconds = 1.0
+    panel.widget.parameters.seconds = 1.0
     panel.ui.segmentButton.click()
     panel.wait()
     assert panel.workflow.answer is not None

@@ -275,7 +275,7 @@ def test_a_task_adds_no_node_to_the_scene(a_panel_that_segments, load, a_task):
 @pytest.mark.parametrize("text", ["%", "bm90aGluZw=="])
 def test_a_damaged_task_in_the_scene_is_told_and_can_be_replaced(a_panel_that_segments, load, a_task, text):
     panel = a_panel_that_segments
-    panel.widget._parameters.task = text
+    panel.widget.parameters.task = text
     assert panel.ui.taskLabel.text.startswith("The scene's task is damaged")
     assert not panel.ui.applyButton.enabled
     load(a_task)

@@ -18,19 +18,19 @@ def an_eager_panel(a_host: Any, a_body: Any) -> Panel:
 
 
 def _has_started(panel: Panel) -> bool:
-    return panel.widget.connection._learner is not None
+    return panel.widget.connection.learner is not None
 
 
 def test_the_first_stroke_has_the_learner_started_and_the_volume_sent(an_eager_panel, a_body):
     panel = an_eager_panel
     assert not _has_started(panel)
     panel.draw(panel.segments.GetNthSegmentID(0), a_body.truth, a_body.middle)
-    learner = panel.widget.connection._learner
-    panel.host.wait_until(lambda: not panel.widget._background._jobs, 120)
-    assert learner._child.runs
+    learner = panel.widget.connection.learner
+    panel.host.wait_until(lambda: not panel.widget.background.jobs, 120)
+    assert learner.child.runs
     assert not panel.workflow.isBusy
     assert panel.ui.statusLabel.text == ""
-    assert set(learner._manifests) == {panel.session.volume()}
+    assert set(learner.manifests) == {panel.session.volume()}
 
 
 def test_a_volume_is_prepared_once(an_eager_panel, a_body, monkeypatch):

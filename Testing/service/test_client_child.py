@@ -32,7 +32,7 @@ PATIENCE = 120.0
 
 def _kill_child(learner: LocalLearner) -> None:
     """As the system does when memory runs out."""
-    child = learner._child
+    child = learner.child
     assert child
     os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
@@ -103,12 +103,12 @@ def test_a_child_that_hangs_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     local_learner.capabilities()
-    child = local_learner._child
+    child = local_learner.child
     assert child
     os.kill(child.pid, signal.SIGSTOP)
     monkeypatch.setattr("metasegment.client.service_learner.GREETING_SECONDS", 1.0)
     assert_as_ever(local_learner.segment(*organ, QUICK, IN_CONTEXT))
-    assert local_learner._child is not child
+    assert local_learner.child is not child
 
 
 def test_a_child_that_always_ends_is_given_up_with_the_reason(
@@ -146,8 +146,8 @@ def test_no_file_is_ever_written(
     from resource import RLIMIT_FSIZE, prlimit
 
     assert_as_ever(local_learner.segment(*organ, QUICK, IN_CONTEXT))
-    assert local_learner._child
-    assert prlimit(local_learner._child.pid, RLIMIT_FSIZE) == (0, 0)
+    assert local_learner.child
+    assert prlimit(local_learner.child.pid, RLIMIT_FSIZE) == (0, 0)
 
 
 _PARENT = """
@@ -168,7 +168,7 @@ _PARENT = """
     volume = Volume((100 * ball).astype(np.int16), geometry)
     learner = LocalLearner(device="cpu")
     result = learner.segment(volume, annotation_from_labels(labels, geometry), Budget(seconds=0), "in_context")
-    print(learner._child.pid, int((result.labels[ball] == 1).mean() * 100), flush=True)
+    print(learner.child.pid, int((result.labels[ball] == 1).mean() * 100), flush=True)
     sys.stdin.read()
 """
 

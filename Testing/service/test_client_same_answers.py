@@ -212,10 +212,10 @@ def test_a_question_late_on_its_way_does_not_oust_the_one_asked_after_it(
             answers[which] = error
 
     threads = [threading.Thread(target=ask, args=(which,)) for which in ("earlier", "later")]
-    with a_client._turns._asking:  # both are held up
+    with a_client.turns.asking:  # both are held up
         for number, thread in enumerate(threads):
             thread.start()
-            while set(a_client._turns._latest.values()) != {number}:
+            while set(a_client.turns.latest.values()) != {number}:
                 time.sleep(0.01)
     for thread in threads:
         thread.join()

@@ -57,7 +57,7 @@ class Background:
 
     def __init__(self) -> None:
         self._news: SimpleQueue[tuple[Job, _News]] = SimpleQueue()
-        self._jobs: set[Job] = set()
+        self.jobs: set[Job] = set()
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL)
         self._timer.connect("timeout()", self._look)
@@ -65,16 +65,16 @@ class Background:
     def start(self, work: Callable[[Job], _T], done: Callable[[_T], None], failed: Callable[[Exception], None]) -> Job:
         """Run `work` in a thread; then call `done` with its result or `failed` with what it raised."""
         job = Job(self._news)
-        self._jobs.add(job)
+        self.jobs.add(job)
         Thread(target=self._run, args=(job, work, done, failed), name="MetaSegment", daemon=True).start()
         self._timer.start()
         return job
 
     def stop(self) -> None:
         """Abandon everything."""
-        for job in self._jobs:
+        for job in self.jobs:
             job.abandon()
-        self._jobs.clear()
+        self.jobs.clear()
         self._timer.stop()
 
     def _run(
@@ -89,13 +89,13 @@ class Background:
             job.tell(lambda: self._end(job, lambda: done(result)))
 
     def _end(self, job: Job, news: _News) -> None:
-        self._jobs.discard(job)
+        self.jobs.discard(job)
         news()
 
     def _look(self) -> None:
         until = time.monotonic() + _LONGEST_LOOK
-        self._jobs = {job for job in self._jobs if not job.isAbandoned}
-        if not self._jobs:
+        self.jobs = {job for job in self.jobs if not job.isAbandoned}
+        if not self.jobs:
             self._timer.stop()
         try:
             job, news = self._news.get(timeout=_BREATH)

@@ -61,7 +61,7 @@ class LearnerConnection:
         self._choose = choose
         self._open = open
         self._background = background or Background()
-        self._learner: ServiceLearner | None = None
+        self.learner: ServiceLearner | None = None
         self._choice: LearnerChoice | None = None
         self._job: Job | None = None
 
@@ -131,9 +131,9 @@ class LearnerConnection:
         """Give up everything; the local learner's process ends. What is asked later begins anew."""
         self.cancel()
         self._background.stop()
-        if self._learner:
-            self._learner.close()
-        self._learner = self._choice = None
+        if self.learner:
+            self.learner.close()
+        self.learner = self._choice = None
 
     def _ask(self, work: Callable, done: Callable, failed: Callable[[Exception], None]) -> None:
         def ended(tell: Callable) -> Callable:
@@ -148,12 +148,12 @@ class LearnerConnection:
 
     def _chosenLearner(self) -> ServiceLearner:
         choice = self._choose()
-        if self._learner is None or choice != self._choice:
-            before, self._learner = self._learner, self._open(choice)
+        if self.learner is None or choice != self._choice:
+            before, self.learner = self.learner, self._open(choice)
             self._choice = choice
             if before:  # ending a process may take two seconds
                 Thread(target=before.close, name="MetaSegment farewell", daemon=True).start()
-        return self._learner
+        return self.learner
 
 
 def _progressOf(job: Job, onProgress: _OnProgress) -> Progress:

@@ -62,13 +62,13 @@ class Widget(VTKObservationMixin):
         super().__init__()
         self.ui = ui
         self._makeParameters = makeParameters
-        self._parameters: Any = None  # Parameters, with what the decorator adds to it
+        self.parameters: Any = None  # Parameters, with what the decorator adds to it
         self._guiTag: object = None
         self._volume: slicer.vtkMRMLScalarVolumeNode | None = None
         self._refused: slicer.vtkMRMLScalarVolumeNode | None = None  # chosen, but not to be worked on
         self.settings = UserSettings()
-        self._background = Background()
-        self.connection = LearnerConnection(self.settings.choice, background=self._background)
+        self.background = Background()
+        self.connection = LearnerConnection(self.settings.choice, background=self.background)
         consent = Consent(self.settings)
         self.workflow = Workflow(
             self.connection,
@@ -80,12 +80,12 @@ class Widget(VTKObservationMixin):
         self.tasks = TaskKeeping(
             self.workflow, self.connection, mayUpload=consent.ask, mayReplace=slicer.util.confirmOkCancelDisplay
         )
-        self._watch = SliceViewObserver(slicer.mrmlScene, self._onViewsChanged)
-        self.slices = SlicesPanel(ui, self.workflow, self._watch)
+        self.watch = SliceViewObserver(slicer.mrmlScene, self._onViewsChanged)
+        self.slices = SlicesPanel(ui, self.workflow, self.watch)
         self._brush = BrushObserver(self.slices.beginMending)
         self.look = ReviewPanel(ui, self.workflow)
         self.learner = LearnerPanel(
-            ui, self.settings, self.connection, Installer(self.settings.choice, self._background)
+            ui, self.settings, self.connection, Installer(self.settings.choice, self.background)
         )
         self._parts: list[Part] = [
             VolumePanel(ui, self.workflow),
@@ -93,15 +93,15 @@ class Widget(VTKObservationMixin):
             SegmentPanel(ui, self.workflow),
             self.look,
             TaskPanel(ui, self.workflow, self.tasks),
-            ExportPanel(ui, self.workflow, self._background, self.settings.choice),
+            ExportPanel(ui, self.workflow, self.background, self.settings.choice),
             Preparation(self.workflow, self.connection, lambda: self.settings.choice().destination()),
         ]
         self._autosave = Autosave(self.workflow, Path(slicer.app.temporaryPath) / "MetaSegment")
         self._parts.append(self._autosave)
-        self._saving = qt.QTimer()
-        self._saving.setInterval(_AUTOSAVE_MS)
-        self._saving.connect("timeout()", self._autosave.save)
-        self._saving.start()
+        self.saving = qt.QTimer()
+        self.saving.setInterval(_AUTOSAVE_MS)
+        self.saving.connect("timeout()", self._autosave.save)
+        self.saving.start()
         ui.segmentEditor.setEffectNameOrder(list(_EFFECTS))
         ui.segmentEditor.setEffectButtonStyle(qt.Qt.ToolButtonIconOnly)
         self._shortcuts = Shortcuts(
@@ -122,11 +122,11 @@ class Widget(VTKObservationMixin):
 
     def enter(self) -> None:
         """The module is shown."""
-        if self._parameters is None:
+        if self.parameters is None:
             self._begin()
         self._chooseFirstVolume()
         self._onParameters()  # what was wrong with the volume may have been put right in another module
-        self._watch.refresh()
+        self.watch.refresh()
         self._onViewsChanged()
         self.learner.update()
         self.ui.segmentEditor.setupViewObservations()
@@ -145,13 +145,13 @@ class Widget(VTKObservationMixin):
     def close(self) -> None:
         """The panel goes away: nothing of it may run or listen any more."""
         self.exit()
-        self._watch.release()
-        self._saving.stop()
+        self.watch.release()
+        self.saving.stop()
         self._end()
         self.removeObservers()
         self._autosave.forget()
         self.connection.close()
-        self._background.stop()
+        self.background.stop()
 
     # the scene
 
@@ -200,17 +200,17 @@ class Widget(VTKObservationMixin):
         self.ui.segmentEditor.setMRMLSegmentEditorNode(editorNode)
         if not self.hasObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified):
             self.addObserver(editorNode, vtk.vtkCommand.ModifiedEvent, self._onEditorModified)
-        self._parameters = self._makeParameters()
-        self._guiTag = connectWidgets(self._parameters, self.ui)
-        self.addObserver(self._parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
-        self._watch.refresh()
+        self.parameters = self._makeParameters()
+        self._guiTag = connectWidgets(self.parameters, self.ui)
+        self.addObserver(self.parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
+        self.watch.refresh()
         self._onParameters()
 
     def _end(self) -> None:
         """Let go of the scene's nodes."""
-        if self._parameters is None:
+        if self.parameters is None:
             return
-        parameters, self._parameters = self._parameters, None
+        parameters, self.parameters = self.parameters, None
         self.removeObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameters)
         parameters.disconnectGui(self._guiTag)
         self.tasks.setParameters(None)
@@ -219,11 +219,11 @@ class Widget(VTKObservationMixin):
         self.ui.segmentEditor.setSourceVolumeNode(None)
 
     def _chooseFirstVolume(self) -> None:
-        if self._parameters and self._parameters.volume is None:
-            self._parameters.volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+        if self.parameters and self.parameters.volume is None:
+            self.parameters.volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
 
     def _onParameters(self, caller: object = None, event: str = "") -> None:
-        parameters = self._parameters
+        parameters = self.parameters
         if parameters is None:
             return
         if self._isKeptBack(parameters):
@@ -270,8 +270,8 @@ class Widget(VTKObservationMixin):
 
     def _takeBackVolume(self) -> None:
         self._refused = None
-        if self._parameters and self.workflow.session:
-            self._parameters.volume = self.workflow.session.volumeNode
+        if self.parameters and self.workflow.session:
+            self.parameters.volume = self.workflow.session.volumeNode
 
     def _wantsSegmentation(self, chosen: slicer.vtkMRMLSegmentationNode | None, isOtherVolume: bool) -> bool:
         """Whether a segmentation has to be found: the user may choose any, but not by choosing a volume."""
@@ -294,5 +294,5 @@ class Widget(VTKObservationMixin):
             return
         for view in sliceViewsOf(slicer.mrmlScene):
             if session.views.shownPlanes(view)[:1] == [plane]:
-                self._watch.setView(view)
+                self.watch.setView(view)
                 return

@@ -40,7 +40,7 @@ class LocalLearner(ServiceLearner):
         self._lock = Lock()
         self._closed = Event()
         self._starting = "starting the learner"
-        self._child: Child | None = None
+        self.child: Child | None = None
         self._channel: Channel | None = None
 
     def close(self) -> None:
@@ -59,12 +59,12 @@ class LocalLearner(ServiceLearner):
             check()
             if not self._is_well():
                 self._end_child()
-            if not self._child:
+            if not self.child:
                 reporter.tell(self._starting, 0.0)
                 self._starting = _AGAIN
-                self._child = Child(self._python, self._arguments, self._environment)
+                self.child = Child(self._python, self._arguments, self._environment)
             if not self._channel:
-                self._channel = self._channel_to(self._child, check)
+                self._channel = self._channel_to(self.child, check)
             return self._channel
 
     def _waiting_for(self, error: LearnerError) -> str:
@@ -74,17 +74,17 @@ class LocalLearner(ServiceLearner):
         try:
             return super()._persist(job, reporter)
         except NotReached:
-            child = self._child
+            child = self.child
             if child and (why := child.how_it_ended()):
                 raise LearnerDied(why=why) from None
             raise
 
     def _is_well(self) -> bool:
         """Whether the child, if there is one, is starting or answers; one that hangs is as good as none."""
-        if not self._child or not self._channel:
-            return not self._child or self._child.runs
+        if not self.child or not self._channel:
+            return not self.child or self.child.runs
         try:
-            return self._child.runs and bool(greeted(self._channel))
+            return self.child.runs and bool(greeted(self._channel))
         except NotReached:
             return False
 
@@ -100,6 +100,6 @@ class LocalLearner(ServiceLearner):
     def _end_child(self) -> None:
         if self._channel:
             self._channel.close()
-        if self._child:
-            self._child.stop()
-        self._child = self._channel = None
+        if self.child:
+            self.child.stop()
+        self.child = self._channel = None

@@ -93,9 +93,9 @@ class ServiceLearner(ABC):
 
     def __init__(self) -> None:
         self._client = secrets.token_hex(16)
-        self._manifests: WeakKeyDictionary[Volume, Manifest] = WeakKeyDictionary()
+        self.manifests: WeakKeyDictionary[Volume, Manifest] = WeakKeyDictionary()
         self._hashing, self._sending = Lock(), Lock()
-        self._turns = Turns()
+        self.turns = Turns()
 
     def segment(
         self,
@@ -195,7 +195,7 @@ class ServiceLearner(ABC):
         progress: Progress | None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> _T:
-        progress, turn = progress or Progress(), self._turns.number()
+        progress, turn = progress or Progress(), self.turns.number()
         progress.check()  # what was given up before it was asked has no turn that is later than its successor's
         return in_background(lambda reporter: self._answer(request, read, turn, reporter), progress, preview)
 
@@ -219,7 +219,7 @@ class ServiceLearner(ABC):
                 body = encode_job(request, pack(asked.annotation) if asked.annotation else None)
             except FormatError as error:
                 raise InputError(str(error)) from None
-            with self._turns.taken(turn, things) as in_turn:
+            with self.turns.taken(turn, things) as in_turn:
                 job = RemoteJob(
                     asked.volume, manifest, request.volume, body, first_answer, self._sending, in_turn, task
                 )
@@ -245,14 +245,14 @@ class ServiceLearner(ABC):
         """The volume's manifest, made once, and forgotten if it turns out that the voxels have changed since."""
         try:
             with self._hashing:
-                manifest = self._manifests.get(volume) or manifest_of(volume)
-                self._manifests[volume] = manifest
+                manifest = self.manifests.get(volume) or manifest_of(volume)
+                self.manifests[volume] = manifest
         except FormatError as error:
             raise InputError(str(error)) from None
         try:
             yield manifest
         except VolumeChanged:
-            self._manifests.pop(volume, None)
+            self.manifests.pop(volume, None)
             raise
 
 

@@ -14,9 +14,9 @@ class Turns:
     """To the service the last that arrives is the latest, so that one late on its way could oust its successor."""
 
     def __init__(self) -> None:
-        self._lock, self._asking = Lock(), Lock()
+        self._lock, self.asking = Lock(), Lock()
         self._numbers = itertools.count()
-        self._latest: dict[Hashable, int] = {}
+        self.latest: dict[Hashable, int] = {}
 
     def number(self) -> int:
         """Draws the number of a turn, higher than all before: who asks later is the later one, however long each then
@@ -32,13 +32,13 @@ class Turns:
         """
         wanted = set(things)
         with self._lock:
-            self._latest.update({thing: max(mine, self._latest.get(thing, mine)) for thing in wanted})
+            self.latest.update({thing: max(mine, self.latest.get(thing, mine)) for thing in wanted})
 
         @contextmanager
         def in_turn() -> Iterator[None]:
-            with self._asking:
+            with self.asking:
                 with self._lock:
-                    if any(self._latest.get(thing, mine) > mine for thing in wanted):
+                    if any(self.latest.get(thing, mine) > mine for thing in wanted):
                         raise Superseded("a newer request took the place of this one, nothing was written")
                 yield
 
@@ -47,5 +47,5 @@ class Turns:
         finally:
             with self._lock:
                 for thing in wanted:
-                    if self._latest.get(thing) == mine:
-                        del self._latest[thing]
+                    if self.latest.get(thing) == mine:
+                        del self.latest[thing]
