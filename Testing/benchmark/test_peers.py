@@ -146,7 +146,7 @@ def test_the_help_is_the_box_that_the_segmenter_starts_from(study_with: Callable
     start = starting_box(study).start
     # An ellipsoid well inside its box makes the segmenter keep it.
     origin = [part.start for part in found.region]
-    assert [edge + o for edge, o in zip(found.case.prompt.grid.box.start, origin, strict=True)] == list(start)
+    assert [edge + o for edge, o in zip(found.prompt.grid.box.start, origin, strict=True)] == list(start)
 
 
 def test_faces_of_the_roi_are_background_but_not_at_the_border_of_the_volume(study_with: Callable[..., Study]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +162,12 @@ def a_panel_with_strokes(a_panel: Panel, a_body: SimpleNamespace) -> Panel:
     for k in (a_body.middle - 6, a_body.middle + 6, a_body.middle):
         a_panel.draw(organ, a_body.truth, k)
     return a_panel
+
+
+def use_this_python(panel: Panel) -> None:
+    """Choose the Python that the tests run in for the learner of this computer: no environment is installed for it."""
+    ours = replace(panel.widget.settings.choice(), way="other", program=sys.executable)
+    panel.widget.settings.setChoice(ours, keepToken=False)
 
 
 def show(panel: Panel, body: SimpleNamespace, name: str = "Body") -> Any:

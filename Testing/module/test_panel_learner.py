@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from module.panel_fixtures import use_this_python
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ def test_a_test_of_the_connection_says_in_a_sentence_what_is_wrong(a_panel_with_
 
 def test_a_test_of_this_computers_learner_tells_the_weights_and_their_licence(a_panel_that_segments):
     panel = a_panel_that_segments
+    use_this_python(panel)
     panel.ui.testButton.click()
     panel.host.wait_until(lambda: panel.ui.licenceLabel.text.startswith("Weights: "), 120)
     assert "licence Apache-2.0" in panel.ui.licenceLabel.text

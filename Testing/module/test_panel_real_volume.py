@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from module.panel_fixtures import use_this_python
 
 from metasegment.measures.dice import dice
 
@@ -44,6 +45,7 @@ def test_a_mandible_from_three_slices_to_an_exported_file(a_panel, a_ct, tmp_pat
     import slicer
 
     panel = a_panel
+    use_this_python(panel)
     truth = _mandible(a_ct)
     slicer.util.loadVolume(str(a_ct / "image.nii.gz"), {"name": "CT"})
     panel.host.leave_module()
@@ -92,6 +94,7 @@ def test_a_mandible_taught_by_one_patient_is_found_in_the_next(a_panel, patients
     import slicer
 
     panel = a_panel
+    use_this_python(panel)
     truths = [_mandible(folder) for folder in patients]
     volumes = [slicer.util.loadVolume(str(folder / "image.nii.gz"), {"name": folder.name}) for folder in patients]
     panel.host.leave_module()

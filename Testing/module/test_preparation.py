@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from module.panel_fixtures import Panel, opened, show
+from module.panel_fixtures import Panel, opened, show, use_this_python
 
 
 @pytest.fixture
 def an_eager_panel(a_host: Any, a_body: Any) -> Panel:
     """The module as it is in use, on the body, with an empty organ."""
     panel = opened(a_host)
+    use_this_python(panel)
     show(panel, a_body)
     panel.add()
     return panel

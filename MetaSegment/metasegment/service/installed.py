@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Of the released weights, as their card says.
 _LICENCE = "Apache-2.0"
+#: MONAI's modules import each other in circles: of two threads that begin at once, one sees halves of them.
+_IMPORTING = Lock()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Installation:
         return self._facts[0]
 
     def _segmenter(self, device: str) -> Segmenter:
+        _import_learner()
         from ..segmenter.load import load_segmenter
 
         return load_segmenter(self._path, device)
@@ -71,6 +76,7 @@ class Installation:
     @cached_property
     def _facts(self) -> tuple[Weights, tuple[str, ...]]:
         """The weights, and the strategies that work with them."""
+        _import_learner()
         from ..network.meta_parameters import learnt_files
         from ..network.unet import RELEASED
         from ..network.weights_file import read_facts
@@ -81,6 +87,11 @@ class Installation:
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         licence = read_facts(path).get("licence", _LICENCE if path == RELEASED else "unknown")
         return Weights(path.stem, licence, checksum), tuple(sorted(usable))
+
+
+def _import_learner() -> None:
+    with _IMPORTING:
+        importlib.import_module("metasegment.segmenter.load")
 
 
 def _mb(size: int | None) -> float | None:
