@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from math import ceil
 
 import qt
@@ -40,6 +40,7 @@ class SliceStrip:
         self._table = table
         self._onChosen = onChosen
         self._grid: VolumeGrid | None = None
+        self._wanted: object = None  # what is shown
         table.setRowCount(3)
         table.horizontalHeader().hide()
         table.horizontalHeader().setMinimumSectionSize(1)
@@ -53,19 +54,24 @@ class SliceStrip:
     def show(
         self,
         grid: VolumeGrid | None,
-        entries: Iterable[SliceEntry],
+        entries: Sequence[SliceEntry],
         profile: AnswerProfile | None,
         suggested: Plane | None,
         shown: Plane | None,
     ) -> None:
         """Show what is known along a volume; None: no volume, no answer, no suggestion, no plane in view."""
+        names = [grid.planeName(axis) for axis in range(3)] if grid else []
+        wanted = (grid and grid.shape, names, entries, profile, suggested, shown)
         self._grid = grid
+        if wanted == self._wanted:
+            return  # each message of the learner comes here
+        self._wanted = wanted
         self._table.clearContents()
         if grid is None:
             self._table.setColumnCount(0)
             return
         self._table.setColumnCount(min(_CELLS, max(grid.shape)))
-        self._table.setVerticalHeaderLabels([grid.planeName(axis) for axis in range(3)])
+        self._table.setVerticalHeaderLabels(names)
         marks = {entry.plane: _MARKS[entry.state] for entry in entries}
         for plane, mark in ((suggested, _SUGGESTED), (shown, _SHOWN)):
             if plane is not None:

@@ -21,26 +21,26 @@ from .VolumeGrid import Plane, VolumeGrid, toWorld
 _Logic = slicer.vtkSlicerSegmentationsModuleLogic
 
 
-def giveVoxels(
+def changeVoxels(
     node: slicer.vtkMRMLSegmentationNode,
     segmentID: str,
     voxels: np.ndarray,
     ijkToRas: np.ndarray,
-    start: Sequence[int] = (0, 0, 0),
+    start: Sequence[int],
+    isTaking: bool,
 ) -> None:
-    """Add voxels (k, j, i) to a segment; the first is `start` on the grid `ijkToRas` (to the segmentation's RAS mm)."""
-    _merge(node, segmentID, voxels, ijkToRas, start, isTaking=False)
-
-
-def takeVoxels(
-    node: slicer.vtkMRMLSegmentationNode,
-    segmentID: str,
-    voxels: np.ndarray,
-    ijkToRas: np.ndarray,
-    start: Sequence[int] = (0, 0, 0),
-) -> None:
-    """Remove voxels from a segment, which are given as for `giveVoxels`."""
-    _merge(node, segmentID, voxels, ijkToRas, start, isTaking=True)
+    """Remove voxels (k, j, i) from a segment, or add them; the first is `start` on the grid `ijkToRas` (4, 4; to the
+    segmentation's RAS mm).
+    """
+    box = bounding_box(voxels)
+    if not box[0].stop:
+        return
+    first = [int(s + part.start) for s, part in zip(start, box, strict=True)]
+    modifier = imageOf((voxels[box] ^ isTaking).astype(np.uint8), ijkToRas, first)
+    others = [key for key, _segment in segmentsOf(node) if key != segmentID]
+    # Taking leaves the others as they are, but were they not named here, it would move the segment to another layer.
+    mode = _Logic.MODE_MERGE_MIN if isTaking else _Logic.MODE_MERGE_MASK
+    _Logic.SetBinaryLabelmapToSegment(modifier, node, segmentID, mode, None, False, others if isTaking else [])
 
 
 def drawPlane(
@@ -55,24 +55,5 @@ def drawPlane(
     start = [plane[1] if axis == plane[0] else 0 for axis in range(3)]
     for segmentID, mask in masks.items():
         voxels = np.expand_dims(mask, plane[0])
-        takeVoxels(node, segmentID, ~voxels, ijkToRas, start)
-        giveVoxels(node, segmentID, voxels, ijkToRas, start)
-
-
-def _merge(
-    node: slicer.vtkMRMLSegmentationNode,
-    segmentID: str,
-    voxels: np.ndarray,
-    ijkToRas: np.ndarray,
-    start: Sequence[int],
-    isTaking: bool,
-) -> None:
-    box = bounding_box(voxels)
-    if not box[0].stop:
-        return
-    first = [int(s + part.start) for s, part in zip(start, box, strict=True)]
-    modifier = imageOf((voxels[box] ^ isTaking).astype(np.uint8), ijkToRas, first)
-    others = [key for key, _segment in segmentsOf(node) if key != segmentID]
-    # Taking leaves the others as they are, but were they not named here, it would move the segment to another layer.
-    mode = _Logic.MODE_MERGE_MIN if isTaking else _Logic.MODE_MERGE_MASK
-    _Logic.SetBinaryLabelmapToSegment(modifier, node, segmentID, mode, None, False, others if isTaking else [])
+        changeVoxels(node, segmentID, ~voxels, ijkToRas, start, isTaking=True)
+        changeVoxels(node, segmentID, voxels, ijkToRas, start, isTaking=False)

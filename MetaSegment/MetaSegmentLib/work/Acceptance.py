@@ -14,7 +14,7 @@ from metasegment.errors import InputError
 from ..scene.EditableRegion import EditableRegion
 from ..scene.LabelImage import arrayOf, emptyImage, ijkToRasOf, imageOf, resampled, startOf
 from ..scene.SegmentRole import segmentsOf
-from ..scene.SegmentVoxels import giveVoxels, takeVoxels
+from ..scene.SegmentVoxels import changeVoxels
 from ..scene.VolumeGrid import Plane, VolumeGrid, toWorld
 
 _Logic = slicer.vtkSlicerSegmentationsModuleLogic
@@ -180,9 +180,9 @@ def _replace(
     values = arrayOf(shown)
     for segmentID, label in labels.items():
         gone = region.segment(segmentID, shown) & allowed & (values != label)
-        takeVoxels(node, segmentID, gone, ijkToRasOf(shown), startOf(shown))
+        changeVoxels(node, segmentID, gone, ijkToRasOf(shown), startOf(shown), isTaking=True)
     for segmentID, label in labels.items():
-        giveVoxels(node, segmentID, allowed & (values == label), ijkToRasOf(shown), startOf(shown))
+        changeVoxels(node, segmentID, allowed & (values == label), ijkToRasOf(shown), startOf(shown), isTaking=False)
         segment = node.GetSegmentation().GetSegment(segmentID)
         if _Logic.GetSegmentStatus(segment) == _Logic.NotStarted:
             _Logic.SetSegmentStatus(segment, _Logic.InProgress)

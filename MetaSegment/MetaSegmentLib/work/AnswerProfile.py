@@ -37,25 +37,24 @@ class AnswerProfile:
 def leastSurePlane(answer: Segmentation, label: int, axis: int) -> int | None:
     """The index of the plane across an axis on which a structure is least sure; None where it has no voxel."""
     region = answer.map.region
-    others = tuple(a for a in range(3) if a != axis)
-    found = answer.labels[tuple(region)] == label
-    voxels = found.sum(others)
-    if not voxels.any():
-        return None
-    unsure = (answer.map.uncertainty * found).sum(others) / np.maximum(voxels, 1)
-    return int(region[axis].start + unsure.argmax())
+    isThere, unsure = _along(axis, answer.labels[tuple(region)] == label, answer.map.uncertainty)
+    return int(region[axis].start + unsure.argmax()) if isThere.any() else None
 
 
 def profileOf(answer: Segmentation) -> AnswerProfile:
     """Look along the three axes of an answer."""
     region = answer.map.region
     found = answer.labels[tuple(region)] > 0
-    isThere, unsure = [], []
+    along = []
     for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
         step = tuple(slice(None, None, 1 if a == axis else _STEP) for a in range(3))
-        voxels = found[step].sum(others)
-        isThere.append(voxels > 0)
-        unsure.append((answer.map.uncertainty[step] * found[step]).sum(others) / np.maximum(voxels, 1))
-    starts = tuple(part.start for part in region)
-    return AnswerProfile(starts, tuple(isThere), tuple(unsure))
+        along.append(_along(axis, found[step], answer.map.uncertainty[step]))
+    isThere, unsure = zip(*along, strict=True)
+    return AnswerProfile(tuple(part.start for part in region), isThere, unsure)
+
+
+def _along(axis: int, found: np.ndarray, uncertainty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each plane across an axis, whether a voxel is `found` (k, j, i) there, and the mean uncertainty of those."""
+    others = tuple(a for a in range(3) if a != axis)
+    voxels = found.sum(others)
+    return voxels > 0, (uncertainty * found).sum(others) / np.maximum(voxels, 1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..measures.dice import dice
+from ..measures.surface import surface_distances
 from ..regrid import bounding_box
 from .method import Prediction
 
@@ -73,29 +74,13 @@ def _surface_measures(
     if not all(some):
         diagonal = math.hypot(*(n * mm for n, mm in zip(truth.shape, spacing_kji, strict=True)))
         return (0.0, diagonal) if any(some) else (1.0, 0.0)
-    distances = _surface_distances(found, truth, unknown, spacing_kji)
+    distances = [each[unknown[surface]] for surface, each in surface_distances(found, truth, spacing_kji)]
     near, counted = (
         sum(each) for each in zip(*((int((d <= TOLERANCE_MM).sum()), len(d)) for d in distances), strict=True)
     )
     # A mask can have voxels, but no surface, off the annotated slices: then the other one decides.
     worst = max((float(np.percentile(d, PERCENTILE)) for d in distances if len(d)), default=0.0)
     return near / counted if counted else 1.0, worst
-
-
-def _surface_distances(
-    found: np.ndarray, truth: np.ndarray, unknown: np.ndarray, spacing_kji: Sequence[float]
-) -> list[np.ndarray]:
-    """Distances in mm of each mask's surface voxels that count to the other's surface.
-
-    The functions that SurfaceDiceMetric and HausdorffDistanceMetric are made of, called once for both.
-    """
-    from monai.metrics.utils import get_mask_edges, get_surface_distance
-
-    edges = get_mask_edges(found, truth, crop=False)
-    return [
-        np.asarray(get_surface_distance(one, other, spacing=tuple(spacing_kji)))[unknown[one]]
-        for one, other in (edges, edges[::-1])
-    ]
 
 
 def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice, slice]:

@@ -73,8 +73,7 @@ def require_writable(path: Path, spared: Sequence[Path] = ()) -> None:
 
 def require_place(path: Path, spared: Sequence[Path] = ()) -> None:
     """Refuses an output that would replace an input, or in a folder that is absent or not writable."""
-    if any(path.resolve() == kept.resolve() for kept in spared):
-        raise InputError(f"cannot write {path}: it is an input; give another file name")
+    files.spare(path, spared)
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import InputError
 from ..export.to_file import FORMATS, to_file
 from . import files
 
@@ -17,12 +16,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=_FORMATS,
     )
-    parser.add_argument(
-        "segmentation",
-        metavar="SEGMENTATION",
-        type=Path,
-        help="label map (NRRD, NIfTI, MHA), .seg.nrrd, DICOM SEG or RTSTRUCT",
-    )
+    files.add_segmentation(parser)
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(FORMATS)}")
     parser.add_argument(
         "--reference",
@@ -35,9 +29,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    inputs = [path.resolve() for path in (options.segmentation, options.reference) if path]
-    if options.to.resolve() in inputs:
-        raise InputError(f"cannot write {options.to}: it is an input; give another file name")
+    files.spare(options.to, filter(None, (options.segmentation, options.reference)))
     written = to_file(options.segmentation, options.to, options.reference, options.structures)
     print(*written.files, sep="\n")
     files.tell(written.notes)

@@ -5,6 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InputError
+
+
+def add_segmentation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "segmentation",
+        metavar="SEGMENTATION",
+        type=Path,
+        help="label map (NRRD, NIfTI, MHA), .seg.nrrd, DICOM SEG or RTSTRUCT",
+    )
+
+
+def spare(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuses an output that would replace an input."""
+    if any(path.resolve() == kept.resolve() for kept in inputs):
+        raise InputError(f"cannot write {path}: it is an input; give another file name")
 
 
 def add_structures(parser: argparse.ArgumentParser) -> None:

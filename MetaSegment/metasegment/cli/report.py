@@ -6,7 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-from ..errors import InputError
 from ..report.to_file import FORMATS, write_report
 from . import files
 
@@ -18,12 +17,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=_FORMATS,
     )
-    parser.add_argument(
-        "segmentation",
-        metavar="SEGMENTATION",
-        type=Path,
-        help="label map (NRRD, NIfTI, MHA), .seg.nrrd, DICOM SEG or RTSTRUCT",
-    )
+    files.add_segmentation(parser)
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(FORMATS)}")
     parser.add_argument(
         "--reference", type=Path, metavar="IMAGE", help="the image it was drawn on, or the folder of its DICOM series"
@@ -34,9 +28,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    inputs = [path.resolve() for path in (options.segmentation, options.reference) if path]
-    if options.to.resolve() in inputs:
-        raise InputError(f"cannot write {options.to}: it is an input; give another file name")
+    files.spare(options.to, filter(None, (options.segmentation, options.reference)))
     written = write_report(options.segmentation, options.to, options.reference, options.structures)
     names = [str(path) for path in written.files]
     if options.json:

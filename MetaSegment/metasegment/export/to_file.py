@@ -45,7 +45,7 @@ def to_file(
     together or cannot be written.
     """
     path = Path(path)
-    kind = format_of(path)
+    kind = format_of(path, FORMATS, "file type")
     if kind in (SEGMENTATION, STRUCTURE_SET):
         return _to_dicom(segmentation, path, kind, reference, names)
     # A table keeps voxels without a value, which count in no mean.
@@ -67,11 +67,11 @@ def to_file(
     return Written(files, notes)
 
 
-def format_of(path: Path) -> str:
-    """The suffix of FORMATS that a file name ends with, the longest; raises InputError for another."""
-    found = [suffix for suffix in FORMATS if path.name.lower().endswith(suffix)]
+def format_of(path: Path, formats: Sequence[str], what: str) -> str:
+    """The suffix of `formats` that a file name ends with, the longest; raises InputError, saying `what` is unknown."""
+    found = [suffix for suffix in formats if path.name.lower().endswith(suffix)]
     if not found:
-        raise InputError(f"cannot write {path}: unknown file type; use one of {', '.join(FORMATS)}")
+        raise InputError(f"cannot write {path}: unknown {what}; use one of {', '.join(formats)}")
     return max(found, key=len)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..export import Structures, Written, read_structures, to_file
 from ..export.measured import Measurements, measure
-from ..export.to_file import TABLES, structures_on
+from ..export.to_file import TABLES, format_of, structures_on
 from ..io.dicom_file import is_dicom
 from ..io.dicom_libraries import dicom_libraries
 from ..io.dicom_seg import MOST_SEGMENTS, write_seg
@@ -39,7 +39,7 @@ def write_report(
     beside it (NAME.seg.dcm) unless the segmentation is one. Raises InputError as `to_file`.
     """
     path = Path(path)
-    kind = _format_of(path)
+    kind = format_of(path, FORMATS, "kind of report")
     if kind in TABLES:
         return to_file(segmentation, path, reference, names)
     if kind == STRUCTURED:
@@ -56,13 +56,6 @@ def write_report(
             )
     notes = structures.notes if image is None else image.notes + structures.notes
     return Written((path,), notes + measurements.notes)
-
-
-def _format_of(path: Path) -> str:
-    found = [suffix for suffix in FORMATS if path.name.lower().endswith(suffix)]
-    if not found:
-        raise InputError(f"cannot write {path}: unknown kind of report; use one of {', '.join(FORMATS)}")
-    return max(found, key=len)
 
 
 def _for_people(
