@@ -81,8 +81,8 @@ def with_relations(annotation: Annotation, relations: Sequence[Relation], covere
     """
     require_consistent(relations, annotation.names)
     covered = covered or {}
+    require_related(annotation.labels, covered, relations, annotation.names)
     found = replace(annotation, relations=tuple(relations), covered=covered)
-    _refuse_overlap(found)
     return replace(found, structures=tuple(sorted({*found.structures, *covered})))
 
 
@@ -130,15 +130,18 @@ def _implied(annotation: Annotation, structure: int) -> Stroke:
     return Stroke(known, np.setdiff1d(np.concatenate(outside), known))
 
 
-def _refuse_overlap(annotation: Annotation) -> None:
-    flat = annotation.labels.reshape(-1)
-    for label, voxels in annotation.covered.items():
+def require_related(
+    labels: np.ndarray, covered: Covered, relations: Sequence[Relation], names: Mapping[int, str]
+) -> None:
+    """Raises InputError where structures of labels uint8 (k, j, i) that exclude each other share voxels."""
+    flat = labels.reshape(-1)
+    for label, voxels in covered.items():
         counts = np.bincount(flat[voxels], minlength=BACKGROUND + 1)
-        for other, hidden in annotation.covered.items():
+        for other, hidden in covered.items():
             counts[other] += np.intersect1d(voxels, hidden, assume_unique=True).size if other != label else 0
-        counts[list(sharing(annotation.relations, label))] = 0
+        counts[list(sharing(relations, label))] = 0
         if counts.any():
-            one, two = (f"'{annotation.names.get(n, n)}'" for n in (label, int(counts.argmax())))
+            one, two = (f"'{names.get(n, n)}'" for n in (label, int(counts.argmax())))
             raise InputError(
                 f"segments {one} and {two} overlap in {counts.max():,} voxels; choose some by name (--structures), say "
                 f"how they are related (--relation), or save them without overlap"

@@ -146,12 +146,28 @@ def test_a_series_whose_files_are_gone_is_told_so(a_panel_with_a_series, tmp_pat
 
 
 def test_what_the_exporter_refuses_is_told_in_its_words(a_panel_with_a_series, tmp_path):
-    panel = a_panel_with_a_series.panel
-    panel.draw(panel.add("tumour"), np.ones(a_panel_with_a_series.geometry.shape, bool), 5)
-    panel.draw(panel.add("vessel"), np.ones(a_panel_with_a_series.geometry.shape, bool), 5)
-    said = _export_dicom(panel, "RTSTRUCT", tmp_path / "plan.dcm")
-    assert "overlap" in said
+    from pydicom import dcmread
+
+    file = Path(next(iter(a_panel_with_a_series.files.values())))
+    header = dcmread(file)
+    header.SOPClassUID = "1.2.3.4"
+    header.save_as(file)
+    said = _export_dicom(a_panel_with_a_series.panel, "RTSTRUCT", tmp_path / "plan.dcm")
+    assert "is none that DICOM knows" in said
     assert not (tmp_path / "plan.dcm").exists()
+
+
+@pytest.mark.parametrize("kind", ["RTSTRUCT", "DICOM SEG"])
+def test_segments_that_overlap_are_exported_whole(a_panel_with_a_series, kind, tmp_path):
+    from pydicom import dcmread
+
+    panel, everywhere = a_panel_with_a_series.panel, np.ones(a_panel_with_a_series.geometry.shape, bool)
+    for name in ("tumour", "vessel"):
+        panel.draw(panel.add(name), everywhere, 5)
+    assert _export_dicom(panel, kind, tmp_path / "plan.dcm").startswith("Exported")
+    header = dcmread(tmp_path / "plan.dcm")
+    parts = header.StructureSetROISequence if kind == "RTSTRUCT" else header.SegmentSequence
+    assert len(parts) == 3
 
 
 def test_segments_that_were_moved_against_the_volume_are_not_exported_where_they_seem_to_be(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from ..annotation import AXIS_NAMES, BACKGROUND, UNKNOWN, Annotation, annotation_from_labels, as_label_array
 from ..errors import InputError
-from ..knowledge import with_finished, with_relations
+from ..knowledge import require_related, with_finished, with_relations
 from ..layers import Covered
 from ..regrid import bounding_box, moved_to_grid
-from ..relations import relation_in
+from ..relations import Relation, relation_in
 from ..structure import Segment
 from ..volume import Geometry
 from .cropped import finished_beyond
@@ -54,6 +54,9 @@ def read_annotation(
         labels = on_grid(found.labels, found.geometry, geometry, same_grids)
         notes = found.notes + _beyond_crop(found, labels, geometry, same_grids)
         covered = covered_on_grid(found, geometry, same_grids)
+        if covered:  # said first: what overlaps may leave no slice complete
+            drawn_names = {segment.label: segment.name for segment in found.segments}
+            require_related(labels, covered, _said(drawn_names, slices, relations), drawn_names)
         annotation = _annotation(labels, geometry, found.segments, slices)
         return replace(_related(annotation, covered, slices, relations), notes=notes)
     except InputError as error:
@@ -127,10 +130,13 @@ def covered_on_grid(found: LabelFile, wanted: Geometry, same: Sequence[Geometry]
 def _related(annotation: Annotation, covered: Covered, slices: Path | None, sentences: Sequence[str]) -> Annotation:
     every = sorted({*annotation.structures, *annotation.names, *covered})
     names = {label: annotation.names.get(label, str(label)) for label in every}
-    said = [relation_in(sentence, names) for sentence in sentences]
-    if slices is not None:
-        said += read_relations(slices, names)
+    said = _said(names, slices, sentences)
     return with_relations(annotation, said, covered) if said or covered else annotation
+
+
+def _said(names: Mapping[int, str], slices: Path | None, sentences: Sequence[str]) -> list[Relation]:
+    said = [relation_in(sentence, names) for sentence in sentences]
+    return said + list(read_relations(slices, names)) if slices is not None else said
 
 
 def _annotation(labels: np.ndarray, geometry: Geometry, segments: Sequence[Segment], slices: Path | None) -> Annotation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from operator import methodcaller
@@ -28,15 +28,18 @@ def require(condition: object, sentence: str) -> None:
         raise FormatError(sentence)
 
 
-def to_json(record: Any) -> str:
+def to_json(record: Any, without: Collection[str] = ()) -> str:
     """Returns a dataclass instance as canonical JSON: keys sorted, no spaces, ASCII; equal texts mean equal records.
+
+    The fields `without` are left out: those that have their default.
 
     Raises FormatError for NaN and infinity, which JSON has not.
     """
     try:
         # numpy's numbers become Python's.
         plain = methodcaller("item")
-        return json.dumps(asdict(record), sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain)
+        told = {name: value for name, value in asdict(record).items() if name not in without}
+        return json.dumps(told, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain)
     except ValueError:
         raise FormatError(f"{type(record).__name__} holds a number that is NaN or infinite") from None
 

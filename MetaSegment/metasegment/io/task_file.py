@@ -21,7 +21,8 @@ _PROVENANCE, _CHECKSUM = "task", "sha256"
 
 def to_bytes(task: Task) -> bytes:
     """Returns the task as a file's bytes (safetensors); raises InputError where they would be more than LARGEST."""
-    provenance = to_json(task.provenance)
+    unsaid = () if task.provenance.relations else ("relations",)  # tasks of before relations keep their bytes
+    provenance = to_json(task.provenance, without=unsaid)
     texts = {_PROVENANCE: provenance, _CHECKSUM: checksum_of(task.numbers, provenance)}
     found = b"".join(encode(task.numbers, texts))
     if len(found) > LARGEST:
