@@ -101,7 +101,8 @@ def take_pictures(host: Any, case: Case, output: Path) -> None:
     volume.GetDisplayNode().AutoWindowLevelOff()
     volume.GetDisplayNode().SetWindowLevelMinMax(*case.window)
     widget = host.open_module("MetaSegment").widget
-    ours = replace(widget.settings.choice(), way="other", program=sys.executable)  # nothing is installed for a picture
+    chosen = widget.settings.choice()
+    ours = replace(chosen, way="other", program=sys.executable)  # nothing is installed for a picture
     widget.settings.setChoice(ours, keepToken=False)
     _draw(host, widget, case)
     _show_3d(host)
@@ -118,7 +119,9 @@ def take_pictures(host: Any, case: Case, output: Path) -> None:
     widget.ui.acceptButton.click()
     slicer.util.findChildren(widget.ui.segmentEditor, text="Show 3D")[0].click()
     _picture(host, widget.ui.volumeSelector, output / "4-accepted-large.png", "large", dark=False)
+    widget.settings.setChoice(chosen, keepToken=False)
     widget.ui.learnerSection.collapsed = False
+    host.wait_until(lambda: not widget.ui.installBar.visible, _WAIT)
     _picture(host, widget.ui.logText, output / "5-learner-dark.png", "small", dark=True)
 
 
